@@ -1,0 +1,106 @@
+// Which bytes may stand where in HTTP/1.1: tables, and the scans that use them.
+//
+// Threads: constant tables and pure functions.
+#ifndef PILLION_CORE_HTTP_CHARS_H_
+#define PILLION_CORE_HTTP_CHARS_H_
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace pillion::http {
+
+// Classes of a byte, as bits of kCharClass.
+enum CharClass : uint8_t {
+  kTokenChar = 1,       // tchar, RFC 9110 section 5.6.2
+  kPathChar = 2,        // pchar, '/', and what browsers leave unescaped: [ ] { } | ^ `
+  kQueryChar = 4,       // the same, '?' and backslash
+  kHostChar = 8,        // of a reg-name, RFC 3986 section 3.2.2, without '%': an escape would be an alias
+  kUnreservedChar = 16,  // RFC 3986 section 2.3
+  kHexDigit = 32,
+  kFieldChar = 64,  // of a field value: visible, obs-text, space, tab; RFC 9110 section 5.5
+  kDigit = 128,
+};
+
+namespace internal {
+constexpr std::array<uint8_t, 256> MakeCharClasses() {
+  std::array<uint8_t, 256> table{};
+  const auto add = [&table](std::string_view chars, int bits) {
+    for (char c : chars) table[static_cast<uint8_t>(c)] |= static_cast<uint8_t>(bits);
+  };
+  constexpr int kUri = kPathChar | kQueryChar;
+  add("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~",
+      kUri | kHostChar | kUnreservedChar);
+  add("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~", kTokenChar);
+  add("!$&'()*+,;=", kUri | kHostChar);  // sub-delims
+  add(":@/%[]{}|^`", kUri);
+  add("?\\", kQueryChar);
+  add("0123456789abcdefABCDEF", kHexDigit);
+  add("0123456789", kDigit);
+  for (int c = 0x20; c < 0x100; ++c) {
+    if (c != 0x7f) table[static_cast<size_t>(c)] |= kFieldChar;
+  }
+  table['\t'] |= kFieldChar;
+  return table;
+}
+}  // namespace internal
+
+inline constexpr std::array<uint8_t, 256> kCharClass = internal::MakeCharClasses();
+
+inline bool Is(char c, CharClass bits) { return (kCharClass[static_cast<uint8_t>(c)] & bits) != 0; }
+
+// True if every byte of `text` is of a class; true for "".
+inline bool All(std::string_view text, CharClass bits) {
+  for (char c : text) {
+    if (!Is(c, bits)) return false;
+  }
+  return true;
+}
+
+// A method or a header name.
+inline bool IsToken(std::string_view text) { return !text.empty() && All(text, kTokenChar); }
+
+// A header value that can be sent as it is: no control characters, no white space around it.
+inline bool IsFieldValue(std::string_view text) {
+  const auto space = [](char c) { return c == ' ' || c == '\t'; };
+  return All(text, kFieldChar) && (text.empty() || (!space(text.front()) && !space(text.back())));
+}
+
+// Value of a hexadecimal digit. REQUIRES: Is(c, kHexDigit).
+inline unsigned HexValue(char c) { return Is(c, kDigit) ? unsigned(c - '0') : unsigned((c | 0x20) - 'a') + 10; }
+
+// `text` without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
+inline std::string_view TrimOws(std::string_view text) {
+  const auto space = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// The first control character other than tab in [p, end), or end. Looks at eight bytes a step: most of a
+// head has none.
+inline const char* FindControl(const char* p, const char* end) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  const auto control = [](char c) { return !Is(c, kFieldChar); };
+  while (end - p >= 8) {
+    uint64_t word;
+    std::memcpy(&word, p, sizeof(word));
+    const uint64_t below_space = (word - kOnes * 0x20) & ~word;
+    const uint64_t not_delete = word ^ (kOnes * 0x7f);
+    const uint64_t is_delete = (not_delete - kOnes) & ~not_delete;
+    if (((below_space | is_delete) & kHigh) != 0) {
+      for (int i = 0; i < 8; ++i) {
+        if (control(p[i])) return p + i;
+      }
+    }
+    p += 8;
+  }
+  while (p != end && !control(*p)) ++p;
+  return p;
+}
+
+}  // namespace pillion::http
+
+#endif  // PILLION_CORE_HTTP_CHARS_H_
