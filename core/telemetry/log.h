@@ -6,8 +6,8 @@
 //
 //   2026-03-01T12:00:00.123Z info  [xds] [main] connected to 127.0.0.1:18000 after 2 attempts
 //
-// Arguments are anything that absl::StrCat takes; they are not converted unless the level is on, which costs one
-// relaxed load to find out. Control characters and bytes that are not UTF-8 are escaped, so that nothing that came
+// Arguments are anything that absl::StrCat takes, and whatever converts to std::string_view; they are not converted
+// unless the level is on, which costs one relaxed load to find out. Control characters and bytes that are not UTF-8 are escaped, so that nothing that came
 // from the network can forge a line.
 //
 // Threads: everything may be called from any thread, at any time after main() began. A message is written before
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -49,6 +50,17 @@ void SetThreadName(std::string_view name);
 namespace internal {
 extern std::atomic<Level> level;
 void Write(Level level, std::string_view component, std::string_view message);
+
+// absl::string_view is a type of its own in Debian's Abseil, and absl::StrCat knows no other.
+template <typename T>
+decltype(auto) ForStrCat(const T& value) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view> && !std::is_convertible_v<const T&, absl::AlphaNum>) {
+    const std::string_view view = value;
+    return absl::string_view(view.data(), view.size());
+  } else {
+    return (value);
+  }
+}
 }  // namespace internal
 
 inline bool IsOn(Level level) { return level >= internal::level.load(std::memory_order_relaxed); }
@@ -83,7 +95,7 @@ class Logger {
   // REQUIRES: `level` is not kOff.
   template <typename... Args>
   void At(Level level, const Args&... args) const {
-    if (IsOn(level)) internal::Write(level, component_, absl::StrCat(args...));
+    if (IsOn(level)) internal::Write(level, component_, absl::StrCat(internal::ForStrCat(args)...));
   }
 
  private:
@@ -145,7 +157,9 @@ class Limited {
   template <typename... Args>
   void At(Level level, const Args&... args) {
     if (!IsOn(level)) return;
-    if (std::optional<uint64_t> kept_back = Admit(MonotonicNow())) Write(level, *kept_back, absl::StrCat(args...));
+    if (std::optional<uint64_t> kept_back = Admit(MonotonicNow())) {
+      Write(level, *kept_back, absl::StrCat(internal::ForStrCat(args)...));
+    }
   }
 
   // Whether a message at `now` (nanoseconds of a monotonic clock) is to be written: how many were kept back since
