@@ -1,0 +1,52 @@
+// A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
+//
+// The memory is a pooled block of 16 KiB while that is enough, and an empty buffer holds none, so an
+// idle connection costs no buffer memory. Belongs to one thread; the pool is per thread.
+
+#ifndef PILLION_CORE_NET_BUFFER_H_
+#define PILLION_CORE_NET_BUFFER_H_
+
+#include <cstddef>
+#include <string_view>
+
+namespace pillion::net {
+
+class Buffer {
+ public:
+  static constexpr size_t kBlockSize = 16 * 1024;
+
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer() { Release(); }
+
+  std::string_view view() const { return {block_ + begin_, end_ - begin_}; }
+  const char* data() const { return block_ + begin_; }
+  size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+
+  // Drops the first `n` bytes. An emptied buffer keeps its block until Release().
+  void Consume(size_t n);
+
+  // Makes room for `n` more bytes behind the content; may move the content.
+  void Reserve(size_t n);
+  char* tail() { return block_ + end_; }
+  size_t room() const { return capacity_ - end_; }
+  // Declares `n` bytes at tail() written. REQUIRES: n <= room()
+  void Produce(size_t n) { end_ += n; }
+
+  void Append(std::string_view bytes);
+
+  // Empties the buffer and gives its memory back.
+  void Release();
+
+ private:
+  char* block_ = nullptr;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+}  // namespace pillion::net
+
+#endif  // PILLION_CORE_NET_BUFFER_H_

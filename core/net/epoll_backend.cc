@@ -1,0 +1,264 @@
+#include "core/net/epoll_backend.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include "core/check.h"
+#include "core/net/buffer.h"
+
+namespace pillion::net {
+namespace {
+
+// Bytes of room a receive is given. A whole block keeps large bodies at few calls.
+constexpr size_t kReceiveRoom = 4096;
+
+struct EpollHandle : IoHandle {
+  bool readable = false;  // nothing known: the registration reports what is there as an edge
+  bool writable = true;
+  IoOperation* reader = nullptr;
+  IoOperation* writer = nullptr;
+};
+
+bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+class EpollBackend final : public IoBackend {
+ public:
+  EpollBackend(int epoll, int wake) : epoll_(epoll), wake_(wake) {}
+  ~EpollBackend() override {
+    close(wake_);
+    close(epoll_);
+  }
+
+  std::string_view name() const override { return "epoll"; }
+
+  IoHandle* Attach(int fd) override {
+    auto handle = std::make_unique<EpollHandle>();
+    handle->fd = fd;
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.ptr = handle.get();
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) return nullptr;
+    return handle.release();
+  }
+
+  void Detach(IoHandle* base) override {
+    auto* handle = static_cast<EpollHandle*>(base);
+    PILLION_CHECK(handle->reader == nullptr && handle->writer == nullptr);
+    close(handle->fd);  // leaves the epoll set by itself
+    delete handle;
+  }
+
+  bool Start(IoOperation& operation, absl::Status* status) override {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    IoOperation*& place = PlaceOf(operation);
+    PILLION_CHECK(place == nullptr);
+    if (operation.kind == IoOperation::Kind::kConnect) {
+      if (StartConnect(operation, status)) return true;
+    } else if (IsReader(operation) ? handle.readable : handle.writable) {
+      if (Try(operation, status)) return true;
+    }
+    place = &operation;
+    return false;
+  }
+
+  void Cancel(IoOperation& operation, const absl::Status& why) override {
+    PlaceOf(operation) = nullptr;
+    operation.Finish(why);
+  }
+
+  void Poll(Duration timeout) override {
+    int milliseconds = -1;
+    if (timeout != Duration::max()) {
+      const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+      milliseconds = static_cast<int>(std::min<int64_t>(rounded, INT_MAX));
+    }
+    std::array<epoll_event, 256> events;
+    const int count = epoll_wait(epoll_, events.data(), events.size(), milliseconds);
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.ptr == nullptr) {
+        uint64_t wakes;
+        (void)!read(wake_, &wakes, sizeof(wakes));
+      } else {
+        OnEvent(*static_cast<EpollHandle*>(events[i].data.ptr), events[i].events);
+      }
+    }
+  }
+
+  void Wake() override {
+    const uint64_t one = 1;
+    (void)!write(wake_, &one, sizeof(one));
+  }
+
+ private:
+  static bool IsReader(const IoOperation& operation) {
+    return operation.kind == IoOperation::Kind::kReceive ||
+           operation.kind == IoOperation::Kind::kAccept;
+  }
+
+  static IoOperation*& PlaceOf(IoOperation& operation) {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    return IsReader(operation) ? handle.reader : handle.writer;
+  }
+
+  static bool StartConnect(IoOperation& operation, absl::Status* status) {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    if (connect(handle.fd, operation.address, operation.address_length) == 0) return true;
+    // EAGAIN is a Unix socket whose backlog is full: refused, there is nothing to wait for.
+    if (errno == EINPROGRESS) {
+      handle.writable = false;
+      return false;
+    }
+    *status = absl::ErrnoToStatus(errno, "connect");
+    return true;
+  }
+
+  // True when the operation ended, with `*status` and its result set.
+  static bool Try(IoOperation& operation, absl::Status* status) {
+    switch (operation.kind) {
+      case IoOperation::Kind::kAccept:
+        return TryAccept(operation, status);
+      case IoOperation::Kind::kConnect:
+        return TryFinishConnect(operation, status);
+      case IoOperation::Kind::kReceive:
+        return TryReceive(operation, status);
+      case IoOperation::Kind::kSend:
+        return TrySend(operation, status);
+    }
+    return false;
+  }
+
+  static bool TryAccept(IoOperation& operation, absl::Status* status) {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    while (true) {
+      const int fd = accept4(handle.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        operation.result = fd;
+        return true;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (WouldBlock(errno)) {
+        handle.readable = false;
+        return false;
+      }
+      *status = absl::ErrnoToStatus(errno, "accept");
+      return true;
+    }
+  }
+
+  static bool TryFinishConnect(IoOperation& operation, absl::Status* status) {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    getsockopt(operation.handle->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) *status = absl::ErrnoToStatus(error, "connect");
+    return true;
+  }
+
+  static bool TryReceive(IoOperation& operation, absl::Status* status) {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    Buffer& buffer = *operation.buffer;
+    buffer.Reserve(kReceiveRoom);
+    const size_t room = buffer.room();
+    while (true) {
+      const ssize_t n = recv(handle.fd, buffer.tail(), room, 0);
+      if (n >= 0) {
+        buffer.Produce(static_cast<size_t>(n));
+        operation.result = n;
+        // A short read means empty, unless the end of the stream stands behind the bytes: its edge
+        // has been reported already.
+        if (static_cast<size_t>(n) < room && !handle.peer_closed) handle.readable = false;
+        if (n == 0) handle.readable = handle.peer_closed = true;
+        return true;
+      }
+      if (errno == EINTR) continue;
+      if (WouldBlock(errno)) {
+        handle.readable = false;
+        if (buffer.empty()) buffer.Release();
+        return false;
+      }
+      if (buffer.empty()) buffer.Release();
+      *status = absl::ErrnoToStatus(errno, "receive");
+      return true;
+    }
+  }
+
+  static bool TrySend(IoOperation& operation, absl::Status* status) {
+    auto& handle = *static_cast<EpollHandle*>(operation.handle);
+    msghdr message{};
+    while (true) {
+      iovec* first = operation.pieces.data();
+      iovec* const end = first + operation.piece_count;
+      while (first != end && first->iov_len == 0) ++first;
+      if (first == end) return true;
+      message.msg_iov = first;
+      message.msg_iovlen = static_cast<size_t>(end - first);
+      ssize_t n = sendmsg(handle.fd, &message, MSG_NOSIGNAL);
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        if (WouldBlock(errno)) {
+          handle.writable = false;
+          return false;
+        }
+        *status = absl::ErrnoToStatus(errno, "send");
+        return true;
+      }
+      for (size_t left = static_cast<size_t>(n); left > 0; ++first) {
+        const size_t taken = std::min(left, first->iov_len);
+        first->iov_base = static_cast<char*>(first->iov_base) + taken;
+        first->iov_len -= taken;
+        left -= taken;
+      }
+    }
+  }
+
+  static void OnEvent(EpollHandle& handle, uint32_t events) {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+      handle.peer_closed = true;
+      if (handle.cancel_on_close != nullptr) {
+        handle.cancel_on_close->Cancel(absl::AbortedError("the peer closed the connection"));
+      }
+    }
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+      handle.readable = true;
+      Continue(handle.reader);
+    }
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+      handle.writable = true;
+      Continue(handle.writer);
+    }
+  }
+
+  static void Continue(IoOperation*& place) {
+    if (place == nullptr) return;
+    absl::Status status;
+    if (!Try(*place, &status)) return;
+    std::exchange(place, nullptr)->Finish(std::move(status));
+  }
+
+  const int epoll_;
+  const int wake_;
+};
+
+absl::StatusOr<std::unique_ptr<IoBackend>> CreateEpollBackend() {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
+  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;
+  if (wake < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) != 0) {
+    const absl::Status status = absl::ErrnoToStatus(errno, "eventfd");
+    if (wake >= 0) close(wake);
+    close(epoll);
+    return status;
+  }
+  return std::make_unique<EpollBackend>(epoll, wake);
+}
+
+}  // namespace pillion::net

@@ -1,0 +1,97 @@
+#include "core/net/loop.h"
+
+#include <utility>
+
+#include "core/check.h"
+#include "core/net/epoll_backend.h"
+#include "core/net/io_backend.h"
+
+namespace pillion::net {
+namespace {
+constexpr int kBudget = 64;
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Loop>> Loop::Create(IoKind) {
+  absl::StatusOr<std::unique_ptr<IoBackend>> io = CreateEpollBackend();
+  if (!io.ok()) return io.status();
+  return std::unique_ptr<Loop>(new Loop(*std::move(io)));
+}
+
+Loop::Loop(std::unique_ptr<IoBackend> io)
+    : now_(Clock::now()), timers_(now_), io_(std::move(io)) {}
+
+Loop::~Loop() {
+  TakePosted();
+  ResumeReady();
+}
+
+std::string_view Loop::io_name() const { return io_->name(); }
+
+void Loop::Run() {
+  now_ = Clock::now();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    Duration timeout = Duration::max();
+    if (first_ready_ != nullptr) {
+      timeout = Duration::zero();
+    } else if (std::optional<TimePoint> wake = timers_.NextWake(); wake) {
+      timeout = std::max(*wake - Clock::now(), Duration::zero());
+    }
+    io_->Poll(timeout);
+    now_ = Clock::now();
+    TakePosted();
+    timers_.Advance(now_);
+    ResumeReady();
+  }
+  stopping_.store(false, std::memory_order_relaxed);
+}
+
+void Loop::Stop() {
+  stopping_.store(true, std::memory_order_release);
+  io_->Wake();
+}
+
+void Loop::Post(absl::AnyInvocable<void()> work) {
+  bool first;
+  {
+    std::lock_guard lock(mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (first) io_->Wake();
+}
+
+void Loop::TakePosted() {
+  {
+    std::lock_guard lock(mutex_);
+    taken_.swap(posted_);
+  }
+  for (absl::AnyInvocable<void()>& work : taken_) {
+    budget_ = kBudget;
+    std::move(work)();
+  }
+  taken_.clear();
+}
+
+void Loop::Ready(Wait& wait) {
+  wait.next_ready_ = nullptr;
+  if (last_ready_ != nullptr) {
+    last_ready_->next_ready_ = &wait;
+  } else {
+    first_ready_ = &wait;
+  }
+  last_ready_ = &wait;
+}
+
+void Loop::ResumeReady() {
+  // Only what is ready now: whoever becomes ready meanwhile has its turn after the next look at I/O.
+  Wait* wait = std::exchange(first_ready_, nullptr);
+  last_ready_ = nullptr;
+  while (wait != nullptr) {
+    Wait* next = wait->next_ready_;  // the wait is gone once its coroutine runs
+    budget_ = kBudget;
+    wait->waiter_.resume();
+    wait = next;
+  }
+}
+
+}  // namespace pillion::net

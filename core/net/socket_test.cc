@@ -1,0 +1,198 @@
+#include "core/net/socket.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "core/net/loop.h"
+#include "core/net/task_group.h"
+#include "core/net/wait_queue.h"
+
+namespace pillion::net {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class SocketTest : public testing::TestWithParam<const char*> {
+ protected:
+  // Runs `body` with both ends of a connection on a loop.
+  void WithPair(Task<void> (*body)(Loop&, Socket, Socket)) {
+    std::unique_ptr<Loop> loop = *Loop::Create();
+    TaskGroup group(*loop);
+    group.Spawn(Main(*loop, address(), body));
+    loop->Run();
+  }
+
+  static Address address() {
+    std::string text = GetParam();
+    if (text == "unix") text = "unix:" + testing::TempDir() + "/s" + std::to_string(getpid());
+    return *Address::Parse(text);
+  }
+
+ private:
+  static Task<void> Main(Loop& loop, Address address, Task<void> (*body)(Loop&, Socket, Socket)) {
+    CancelScope scope(loop);
+    scope.SetDeadline(loop.now() + seconds(20), absl::DeadlineExceededError("test"));
+    absl::StatusOr<Listener> listener = Listener::Bind(loop, address, {});
+    EXPECT_TRUE(listener.ok()) << listener.status();
+    absl::StatusOr<Socket> client = co_await Socket::Connect(loop, listener->address(), scope);
+    EXPECT_TRUE(client.ok()) << client.status();
+    absl::StatusOr<Socket> server = co_await listener->Accept(scope);
+    EXPECT_TRUE(server.ok()) << server.status();
+    co_await body(loop, std::move(*client), std::move(*server));
+    loop.Stop();
+  }
+};
+
+TEST_P(SocketTest, CarriesBytesAndTheEndOfTheStream) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope scope(loop);
+    absl::Status sent = co_await client.Send(scope, "hello", ", ", "world");
+    EXPECT_TRUE(sent.ok());
+    Buffer buffer;
+    while (buffer.size() < 12) {
+      absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+      EXPECT_TRUE(n.ok() && *n > 0);
+    }
+    EXPECT_EQ(buffer.view(), "hello, world");
+    client.Close();
+    absl::StatusOr<size_t> end = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(*end, 0u);
+    absl::StatusOr<size_t> again = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(*again, 0u);
+  });
+}
+
+Task<void> SendMuch(Socket& socket, size_t total, CancelScope& scope) {
+  const std::string piece(100000, 'x');
+  for (size_t sent = 0; sent < total; sent += piece.size()) {
+    absl::Status status = co_await socket.Send(scope, piece);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
+TEST_P(SocketTest, ASlowReaderHoldsTheSenderBackAndLosesNothing) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    constexpr size_t kTotal = 50'000'000;
+    TaskGroup group(loop);
+    group.Spawn(SendMuch(client, kTotal, group.scope()));
+    size_t received = 0;
+    CancelScope scope(loop);
+    while (received < kTotal) {
+      Buffer buffer;
+      absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+      EXPECT_TRUE(n.ok() && *n > 0);
+      received += *n;
+    }
+    EXPECT_EQ(received, kTotal);
+    co_await group.Join();
+  });
+}
+
+TEST_P(SocketTest, AWaitingReceiveEndsWhenItsScopeIsCanceled) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope scope(loop);
+    scope.SetDeadline(loop.now() + milliseconds(5), absl::DeadlineExceededError("idle"));
+    Buffer buffer;
+    absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(n.status(), absl::DeadlineExceededError("idle"));
+    // The socket itself is unharmed.
+    CancelScope rest(loop);
+    absl::Status sent = co_await client.Send(rest, "later");
+    EXPECT_TRUE(sent.ok());
+    n = co_await server.Receive(buffer, rest);
+    EXPECT_EQ(buffer.view(), "later");
+  });
+}
+
+TEST_P(SocketTest, AClosedPeerCancelsTheScopeThatWatchesIt) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope scope(loop);
+    server.CancelOnClose(&scope);
+    client.Close();
+    WaitQueue never;
+    absl::Status status = co_await never.Wait(scope);
+    EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+    server.CancelOnClose(nullptr);
+    EXPECT_TRUE(server.peer_closed());
+  });
+}
+
+TEST_P(SocketTest, BytesThatStandBeforeTheEndAreReadFirst) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope scope(loop);
+    absl::Status sent = co_await client.Send(scope, "last words");
+    EXPECT_TRUE(sent.ok());
+    client.Close();
+    absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(5), scope);
+    EXPECT_TRUE(slept.ok());
+    Buffer buffer;
+    absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(buffer.view(), "last words");
+    n = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(*n, 0u);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, SocketTest, testing::Values("127.0.0.1:0", "unix"),
+                         [](const auto& info) {
+                           return std::string(info.param) == "unix" ? "unix" : "ipv4";
+                         });
+
+Task<void> RefusedAndInUse(Loop& loop) {
+  CancelScope scope(loop);
+  Address address;
+  {
+    absl::StatusOr<Listener> listener = Listener::Bind(loop, *Address::Parse("127.0.0.1:0"), {});
+    EXPECT_TRUE(listener.ok());
+    address = listener->address();
+    EXPECT_NE(address.port(), 0);
+    absl::StatusOr<Listener> second = Listener::Bind(loop, address, {});
+    EXPECT_FALSE(second.ok());
+    EXPECT_NE(second.status().message().find("another process uses it"), std::string::npos);
+  }
+  absl::StatusOr<Socket> refused = co_await Socket::Connect(loop, address, scope);
+  EXPECT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("refused"), std::string::npos) << refused.status();
+  loop.Stop();
+}
+
+TEST(Listener, SaysWhatIsWrongWithAnAddressInUse) {
+  std::unique_ptr<Loop> loop = *Loop::Create();
+  TaskGroup group(*loop);
+  group.Spawn(RefusedAndInUse(*loop));
+  loop->Run();
+}
+
+TEST(Address, ReadsAndWritesEveryForm) {
+  for (const char* text : {"127.0.0.1:5001", "[::1]:5001", "unix:/run/orders.sock", "0.0.0.0:0"}) {
+    absl::StatusOr<Address> address = Address::Parse(text);
+    ASSERT_TRUE(address.ok()) << text;
+    EXPECT_EQ(address->ToString(), text);
+  }
+}
+
+TEST(Address, SaysWhatIsWrong) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"127.0.0.1", "the port is missing"},
+      {"127.0.0.1:", "the port must be a number"},
+      {"127.0.0.1:65536", "the port must be a number"},
+      {"::1:80", "in brackets"},
+      {"[::1:80", "']' is missing"},
+      {"orders:80", "not a numeric"},
+      {"unix:", "the path is missing"},
+      {":80", "the host is missing"},
+  };
+  for (const auto& [text, why] : cases) {
+    absl::StatusOr<Address> address = Address::Parse(text);
+    ASSERT_FALSE(address.ok()) << text;
+    EXPECT_NE(address.status().message().find(why), std::string::npos) << address.status();
+  }
+  EXPECT_TRUE(HostPort::Parse("orders.internal:80").ok());
+  EXPECT_FALSE(HostPort::Parse("orders/x:80").ok());
+}
+
+}  // namespace
+}  // namespace pillion::net
