@@ -4,13 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -19,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr absl::Duration kDeadline = absl::Seconds(20);
+constexpr std::chrono::milliseconds kDeadline(20'000);
 
 void Write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::trunc) << text; }
 
@@ -28,23 +30,23 @@ class Reports {
  public:
   FileWatcher::Callback Callback() {
     return [this](absl::StatusOr<std::vector<SourceFile>> files) {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       reports_.push_back(files.ok() ? Join(*files) : std::string(files.status().message()));
+      changed_.notify_all();
     };
   }
 
   // Waits until the latest report is `text` or, for an error, contains it.
-  bool Latest(const std::string& text, absl::Duration deadline = kDeadline) {
-    absl::MutexLock lock(&mutex_);
-    auto there = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+  bool Latest(const std::string& text, std::chrono::milliseconds deadline = kDeadline) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, deadline, [&] {
       if (reports_.empty()) return false;
       return text[0] == '[' ? reports_.back() == text : absl::StrContains(reports_.back(), text);
-    };
-    return mutex_.AwaitWithTimeout(absl::Condition(&there), deadline);
+    });
   }
 
   std::vector<std::string> all() {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     return reports_;
   }
 
@@ -57,8 +59,9 @@ class Reports {
     return joined;
   }
 
-  absl::Mutex mutex_;
-  std::vector<std::string> reports_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> reports_;
 };
 
 class FileWatcherTest : public testing::Test {
@@ -200,7 +203,7 @@ TEST_F(FileWatcherTest, WaitsForAWriterToCloseTheFile) {
   const int fd = open((root_ / "policy/a.yaml").c_str(), O_WRONLY | O_TRUNC);
   ASSERT_GE(fd, 0);
   ASSERT_EQ(write(fd, "first ", 6), 6);
-  EXPECT_FALSE(reports_.Latest("[a.yaml=first ]", absl::Milliseconds(200)));  // longer than an edit settles
+  EXPECT_FALSE(reports_.Latest("[a.yaml=first ]", std::chrono::milliseconds(200)));  // longer than an edit settles
   ASSERT_EQ(write(fd, "second", 6), 6);
   close(fd);
   ASSERT_TRUE(reports_.Latest("[a.yaml=first second]"));
