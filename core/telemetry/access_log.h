@@ -23,14 +23,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/telemetry/metrics.h"
+#include "core/telemetry/log_line.h"
 
 namespace pillion::telemetry {
+
+class LineRing;
+class LineWriter;
+class MetricsBuilder;
 
 // One call, at its end. The views need to live only until Log() returns. Empty means that there is none.
 struct AccessRecord {
@@ -101,10 +106,13 @@ class AccessLog {
   void Collect(MetricsBuilder& builder) const;
 
  private:
-  class Writer;
-  explicit AccessLog(std::unique_ptr<Writer> writer);
+  AccessLog(const Options& options, std::unique_ptr<LineWriter> writer);
 
-  std::unique_ptr<Writer> writer_;
+  const Format format_;
+  const size_t ring_bytes_;
+  const std::unique_ptr<LineWriter> writer_;  // none if the log is off
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Sink>> sinks_;  // guarded by mutex_
 };
 
 class AccessLog::Sink {
@@ -114,18 +122,20 @@ class AccessLog::Sink {
   Sink& operator=(const Sink&) = delete;
 
   // False if the log is off: then the record need not even be collected.
-  bool enabled() const { return enabled_; }
+  bool enabled() const { return ring_ != nullptr; }
 
   // Never waits, allocates or fails. Does nothing if the log is off.
   void Log(const AccessRecord& record);
 
  private:
   friend class AccessLog;
-  struct Ring;
-  Sink(Writer* writer, const Options& options);
+  Sink(Format format, LineWriter* writer, LineRing* ring);
 
-  const bool enabled_;
-  std::unique_ptr<Ring> ring_;
+  const Format format_;
+  LineWriter* const writer_;
+  LineRing* const ring_;
+  TimestampFormatter timestamps_;
+  std::unique_ptr<char[]> line_;  // the line being formatted
 };
 
 }  // namespace pillion::telemetry
