@@ -21,7 +21,9 @@ extern "C" const char* __tsan_default_suppressions() {
          "called_from_lib:libprotobuf.so\n"
          "called_from_lib:libabsl_base.so\n"
          "called_from_lib:libabsl_cord.so\n"
+         "called_from_lib:libabsl_cord_internal.so\n"
          "called_from_lib:libabsl_graphcycles_internal.so\n"
+         "called_from_lib:libabsl_random_internal_pool_urbg.so\n"
          "called_from_lib:libabsl_status.so\n"
          "called_from_lib:libabsl_strings.so\n"
          "called_from_lib:libabsl_synchronization.so\n"
@@ -29,5 +31,6 @@ extern "C" const char* __tsan_default_suppressions() {
          "race:libgrpc++.so\n"
          "race:libupb.so\n"
          "race:libabsl_cord.so\n"
+         "race:libabsl_cord_internal.so\n"
          "race:libabsl_status.so\n";
 }
