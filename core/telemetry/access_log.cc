@@ -14,8 +14,8 @@ namespace {
 // Bytes of a field after escaping. A path may be long and still be worth reading; the rest need not be.
 constexpr size_t kMaxPath = 4096;
 constexpr size_t kMaxField = 512;
-constexpr size_t kFields = 14;            // AccessRecord's strings
-constexpr size_t kMaxOverhead = 1024;     // numbers, punctuation, JSON keys and "..."
+constexpr size_t kFields = 14;         // AccessRecord's strings
+constexpr size_t kMaxOverhead = 1024;  // numbers, punctuation, JSON keys and "..."
 static_assert(kMaxPath + kFields * kMaxField + kMaxOverhead <= LineWriter::kMaxLine);
 
 // Writes one line into memory that is large enough for any (see above).
@@ -198,7 +198,8 @@ AccessLog::Totals AccessLog::ReadTotals() const {
 void AccessLog::Collect(MetricsBuilder& builder) const {
   const Totals totals = ReadTotals();
   constexpr std::string_view kName = "pillion_access_log_lines_total";
-  constexpr std::string_view kHelp = "Lines of the access log: written, dropped by a full buffer, lost by write errors.";
+  constexpr std::string_view kHelp =
+      "Lines of the access log: written, dropped by a full buffer, lost by write errors.";
   builder.AddCounter(kName, kHelp, totals.lines_written, {{"outcome", "written"}});
   builder.AddCounter(kName, kHelp, totals.lines_dropped, {{"outcome", "dropped"}});
   builder.AddCounter(kName, kHelp, totals.lines_lost, {{"outcome", "lost"}});
@@ -217,8 +218,8 @@ AccessLog::Sink::~Sink() = default;
 void AccessLog::Sink::Log(const AccessRecord& record) {
   if (!enabled()) return;
   const std::string_view start = timestamps_.Format(record.start_unix_micros);
-  const std::string_view line = format_ == Format::kJson ? FormatJson(record, start, line_.get())
-                                                          : FormatText(record, start, line_.get());
+  const std::string_view line =
+      format_ == Format::kJson ? FormatJson(record, start, line_.get()) : FormatText(record, start, line_.get());
   if (ring_->Put(line)) writer_->LineAdded(*ring_);
 }
 

@@ -1,8 +1,8 @@
 // The access log: one line per call, as text or JSON, to a file or standard output.
 //
 // A worker must never wait for a disk. It formats the line into its own ring of bytes (AccessLog::Sink), without
-// allocating; one writer thread drains all rings into one write. While calls come in, the writer looks by itself every few
-// milliseconds, so that a worker makes a system call only for the first line after a pause. If a ring is full, the
+// allocating; one writer thread drains all rings into one write. While calls come in, the writer looks by itself every
+// few milliseconds, so that a worker makes a system call only for the first line after a pause. If a ring is full, the
 // line is dropped and counted. If writing fails (disk full), lines are lost and counted, and the process log says so
 // once a second; calls go on.
 //

@@ -52,9 +52,7 @@ class LineRing {
   }
 
   // Bytes that wait to be taken. Threads: the consumer.
-  size_t Waiting() const {
-    return end_.load(std::memory_order_seq_cst) - begin_.load(std::memory_order_relaxed);
-  }
+  size_t Waiting() const { return end_.load(std::memory_order_seq_cst) - begin_.load(std::memory_order_relaxed); }
 
   // Moves as many whole lines as fit to `out` and returns their bytes. Threads: the consumer.
   size_t Take(char* out, size_t room) {

@@ -7,8 +7,8 @@
 //   2026-03-01T12:00:00.123Z info  [xds] [main] connected to 127.0.0.1:18000 after 2 attempts
 //
 // Arguments are anything that absl::StrCat takes, and whatever converts to std::string_view; they are not converted
-// unless the level is on, which costs one relaxed load to find out. Control characters and bytes that are not UTF-8 are escaped, so that nothing that came
-// from the network can forge a line.
+// unless the level is on, which costs one relaxed load to find out. Control characters and bytes that are not UTF-8 are
+// escaped, so that nothing that came from the network can forge a line.
 //
 // Threads: everything may be called from any thread, at any time after main() began. A message is written before
 // the call returns; that is why it is for events, and calls are logged in access_log.h.

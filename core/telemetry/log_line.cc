@@ -50,12 +50,8 @@ void AppendByteEscape(EscapedCharacter& out, uint8_t byte) {
 }
 
 void AppendUtf16Escape(EscapedCharacter& out, uint32_t unit) {
-  const char text[] = {'\\',
-                       'u',
-                       kHexDigits[unit >> 12],
-                       kHexDigits[unit >> 8 & 15],
-                       kHexDigits[unit >> 4 & 15],
-                       kHexDigits[unit & 15]};
+  const char text[] = {
+      '\\', 'u', kHexDigits[unit >> 12], kHexDigits[unit >> 8 & 15], kHexDigits[unit >> 4 & 15], kHexDigits[unit & 15]};
   Append(out, {text, sizeof text});
 }
 

@@ -22,8 +22,8 @@ size_t PlainPrefix(std::string_view in);
 
 // The first character of `in`, escaped if `escaping` demands it. REQUIRES: `in` is not empty.
 struct EscapedCharacter {
-  size_t consumed;            // bytes of `in`
-  size_t size;                // bytes of `bytes`
+  size_t consumed;             // bytes of `in`
+  size_t size;                 // bytes of `bytes`
   std::array<char, 12> bytes;  // a UTF-16 surrogate pair takes all of it
 
   std::string_view view() const { return {bytes.data(), size}; }

@@ -54,7 +54,8 @@ TEST_F(Log, WithoutComponentIsTheProcess) {
 
 TEST_F(Log, KeepsForeignTextOnOneLine) {
   kLog.Error("upstream said: a\r\n2026-03-01T12:00:00.000Z info [x] forged\x1b[2J\xff na\xc3\xafve");
-  EXPECT_THAT(Written(), EndsWith("upstream said: a\\r\\n2026-03-01T12:00:00.000Z info [x] forged\\x1b[2J\\xff na\xc3\xafve\n"));
+  EXPECT_THAT(Written(),
+              EndsWith("upstream said: a\\r\\n2026-03-01T12:00:00.000Z info [x] forged\\x1b[2J\\xff na\xc3\xafve\n"));
 }
 
 TEST_F(Log, WritesNothingBelowTheLevelAndDoesNotFormatIt) {

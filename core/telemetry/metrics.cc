@@ -80,8 +80,7 @@ void MetricsBuilder::AddGauge(std::string_view name, std::string_view help, doub
   families_->Series(name, help, MetricType::Gauge, labels).gauge.value += value;
 }
 
-void MetricsBuilder::AddHistogram(std::string_view name, std::string_view help, const Histogram& value,
-                                  Labels labels) {
+void MetricsBuilder::AddHistogram(std::string_view name, std::string_view help, const Histogram& value, Labels labels) {
   AddTo(families_->Series(name, help, MetricType::Histogram, labels).histogram, value);
 }
 
@@ -106,7 +105,8 @@ struct MetricsPage::Registration::State {
   std::map<uint64_t, Collector> collectors;
 };
 
-MetricsPage::Registration::Registration(std::shared_ptr<State> state, uint64_t id) : state_(std::move(state)), id_(id) {}
+MetricsPage::Registration::Registration(std::shared_ptr<State> state, uint64_t id)
+    : state_(std::move(state)), id_(id) {}
 
 MetricsPage::Registration::Registration(Registration&& other) noexcept
     : state_(std::move(other.state_)), id_(other.id_) {}

@@ -62,8 +62,9 @@ class Histogram {
  public:
   // Upper bounds in microseconds, each included in its bucket; exposed in milliseconds. The last bucket has none.
   static constexpr std::array<uint64_t, 19> kBoundsMicros = {
-      500,       1'000,     5'000,      10'000,     25'000,     50'000,      100'000,     250'000,       500'000,      1'000'000,
-      2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000, 300'000'000, 600'000'000, 1'800'000'000, 3'600'000'000};
+      500,        1'000,       5'000,       10'000,        25'000,       50'000,     100'000,
+      250'000,    500'000,     1'000'000,   2'500'000,     5'000'000,    10'000'000, 30'000'000,
+      60'000'000, 300'000'000, 600'000'000, 1'800'000'000, 3'600'000'000};
   static constexpr size_t kBuckets = kBoundsMicros.size() + 1;
 
   void RecordMicros(uint64_t micros) {

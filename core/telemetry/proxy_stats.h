@@ -50,26 +50,26 @@ struct alignas(kCacheLine) DownstreamStats {
 
 // What one worker saw of one cluster. Exposed as envoy_cluster_upstream_*, labelled with envoy_cluster_name.
 struct alignas(kCacheLine) ClusterStats {
-  Counter cx_total;            // connections started
-  Gauge cx_active;             // connections open
-  Counter cx_connect_fail;     // of cx_total, failed to connect (time-outs included)
-  Counter cx_connect_timeout;  // of cx_connect_fail, those that timed out
-  Counter cx_overflow;         // not started: circuit breaker max_connections
-  Counter cx_none_healthy;     // not started: no healthy endpoint
-  Counter cx_rx_bytes_total;   // bytes received
-  Counter cx_tx_bytes_total;   // bytes sent
-  Counter rq_total;            // attempts sent
-  Gauge rq_active;             // of these, not yet answered
-  Gauge rq_pending_active;     // waiting for a connection
-  Counter rq_pending_overflow; // refused: circuit breaker max_pending_requests or max_requests
-  Counter rq_timeout;          // calls that ran out of time
-  Counter rq_rx_reset;         // answers that the upstream broke off
-  Counter rq_tx_reset;         // attempts that we broke off
-  Counter rq_retry;            // retries made
-  Counter rq_retry_success;    // retries that ended the call well
-  Counter rq_retry_overflow;   // retries not made: circuit breaker max_retries
-  ResponseClasses rq_xx;       // answers received
-  Histogram rq_time;           // from sending to the answer's last byte
+  Counter cx_total;             // connections started
+  Gauge cx_active;              // connections open
+  Counter cx_connect_fail;      // of cx_total, failed to connect (time-outs included)
+  Counter cx_connect_timeout;   // of cx_connect_fail, those that timed out
+  Counter cx_overflow;          // not started: circuit breaker max_connections
+  Counter cx_none_healthy;      // not started: no healthy endpoint
+  Counter cx_rx_bytes_total;    // bytes received
+  Counter cx_tx_bytes_total;    // bytes sent
+  Counter rq_total;             // attempts sent
+  Gauge rq_active;              // of these, not yet answered
+  Gauge rq_pending_active;      // waiting for a connection
+  Counter rq_pending_overflow;  // refused: circuit breaker max_pending_requests or max_requests
+  Counter rq_timeout;           // calls that ran out of time
+  Counter rq_rx_reset;          // answers that the upstream broke off
+  Counter rq_tx_reset;          // attempts that we broke off
+  Counter rq_retry;             // retries made
+  Counter rq_retry_success;     // retries that ended the call well
+  Counter rq_retry_overflow;    // retries not made: circuit breaker max_retries
+  ResponseClasses rq_xx;        // answers received
+  Histogram rq_time;            // from sending to the answer's last byte
 
   void Collect(MetricsBuilder& builder, std::string_view cluster) const;
 };
