@@ -13,10 +13,10 @@ namespace pillion::http {
 
 // Classes of a byte, as bits of kCharClass.
 enum CharClass : uint8_t {
-  kTokenChar = 1,       // tchar, RFC 9110 section 5.6.2
-  kPathChar = 2,        // pchar, '/', and what browsers leave unescaped: [ ] { } | ^ `
-  kQueryChar = 4,       // the same, '?' and backslash
-  kHostChar = 8,        // of a reg-name, RFC 3986 section 3.2.2, without '%': an escape would be an alias
+  kTokenChar = 1,  // tchar, RFC 9110 section 5.6.2
+  kPathChar = 2,   // pchar, '/', and what browsers leave unescaped: [ ] { } | ^ `
+  kQueryChar = 4,  // the same, '?' and backslash
+  kHostChar = 8,  // of a reg-name, RFC 3986 section 3.2.2, without '%': an escape would be an alias
   kUnreservedChar = 16,  // RFC 3986 section 2.3
   kHexDigit = 32,
   kFieldChar = 64,  // of a field value: visible, obs-text, space, tab; RFC 9110 section 5.5
@@ -68,7 +68,9 @@ inline bool IsFieldValue(std::string_view text) {
 }
 
 // Value of a hexadecimal digit. REQUIRES: Is(c, kHexDigit).
-inline unsigned HexValue(char c) { return Is(c, kDigit) ? unsigned(c - '0') : unsigned((c | 0x20) - 'a') + 10; }
+inline unsigned HexValue(char c) {
+  return Is(c, kDigit) ? unsigned(c - '0') : unsigned((c | 0x20) - 'a') + 10;
+}
 
 // `text` without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
 inline std::string_view TrimOws(std::string_view text) {
@@ -78,8 +80,8 @@ inline std::string_view TrimOws(std::string_view text) {
   return text;
 }
 
-// The first control character other than tab in [p, end), or end. Looks at eight bytes a step: most of a
-// head has none.
+// The first control character other than tab in [p, end), or end. Looks at eight bytes a step: most
+// of a head has none.
 inline const char* FindControl(const char* p, const char* end) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHigh = 0x8080808080808080;

@@ -1,8 +1,9 @@
 // The head of an HTTP message: start line and header fields, as views.
 //
-// A parsed head points into the bytes it was parsed from: it costs no copy and no allocation, and it is
-// valid only while those bytes stay where they are. Text that is made later (an added header) is copied
-// into the list's own arena, whose first bytes are inside the list, so a small call needs no heap.
+// A parsed head points into the bytes it was parsed from: it costs no copy and no allocation, and
+// it is valid only while those bytes stay where they are. Text that is made later (an added header)
+// is copied into the list's own arena, whose first bytes are inside the list, so a small call needs
+// no heap.
 //
 // Threads: none of these types is shared; one exchange on one worker owns them.
 #ifndef PILLION_CORE_HTTP_HEAD_H_
@@ -20,8 +21,8 @@
 
 namespace pillion::http {
 
-// One field line. `name` is as sent (compare it without regard to case), `value` has no white space around
-// it and may be empty.
+// One field line. `name` is as sent (compare it without regard to case), `value` has no white space
+// around it and may be empty.
 struct Header {
   std::string_view name;
   std::string_view value;
@@ -30,12 +31,12 @@ struct Header {
 
 // Field lines in order. Up to 32 of them, and the first 512 bytes of copied text, need no heap.
 //
-// Names and values given to the adding functions must be valid (IsToken, IsFieldValue in chars.h): the
-// serialiser writes them as they are. Whoever adds text that came from outside checks it first.
+// Names and values given to the adding functions must be valid (IsToken, IsFieldValue in chars.h):
+// the serialiser writes them as they are. Whoever adds text that came from outside checks it first.
 //
-// A pointer to a Header is valid until the list changes. Text copied by the ...Copy functions lives until
-// Clear() or the list's end, even if its header is removed; moving the list keeps its own text valid for
-// the new list, but views that others took of it are not.
+// A pointer to a Header is valid until the list changes. Text copied by the ...Copy functions lives
+// until Clear() or the list's end, even if its header is removed; moving the list keeps its own
+// text valid for the new list, but views that others took of it are not.
 class HeaderList {
  public:
   HeaderList() = default;
@@ -44,22 +45,23 @@ class HeaderList {
   HeaderList(const HeaderList&) = delete;  // a copy of views is seldom meant: see CopyFrom
   HeaderList& operator=(const HeaderList&) = delete;
 
-  // Appends a field line. The view forms keep the views; the ...Copy forms copy into the arena (a known
-  // name is not copied: HeaderName() is static).
+  // Appends a field line. The view forms keep the views; the ...Copy forms copy into the arena (a
+  // known name is not copied: HeaderName() is static).
   void Add(std::string_view name, std::string_view value);
   void Add(HeaderId id, std::string_view value) { Add(id, HeaderName(id), value); }
   void Add(HeaderId id, std::string_view name, std::string_view value);
   void AddCopy(std::string_view name, std::string_view value);
   void AddCopy(HeaderId id, std::string_view value);
 
-  // Replaces all lines of that name by one: the first keeps its place, the others go. Adds it if absent.
+  // Replaces all lines of that name by one: the first keeps its place, the others go. Adds it if
+  // absent.
   void Set(HeaderId id, std::string_view value);
   void Set(std::string_view name, std::string_view value);
   void SetCopy(HeaderId id, std::string_view value);
   void SetCopy(std::string_view name, std::string_view value);
 
-  // Adds an element to a comma-separated field (via, x-forwarded-for): at the end of its last line, or as
-  // a new line. Copies.
+  // Adds an element to a comma-separated field (via, x-forwarded-for): at the end of its last line,
+  // or as a new line. Copies.
   void AppendElement(HeaderId id, std::string_view element);
 
   // Removes all lines of that name; returns how many.
@@ -132,22 +134,25 @@ struct BodyFraming {
   friend bool operator==(const BodyFraming&, const BodyFraming&) = default;
 };
 
-// A request's head. The parser fills all of it; whoever makes a request to send needs method, path, query
-// and headers (see serialize.h).
+// A request's head. The parser fills all of it; whoever makes a request to send needs method, path,
+// query and headers (see serialize.h).
 struct RequestHead {
   std::string_view method;  // as sent; methods are case-sensitive
   std::string_view target;  // request-target as sent
   Version version = Version::kHttp11;
   HeaderList headers;
 
-  std::string_view authority;  // of an absolute-form target, else Host; with the port as sent; "" only in HTTP/1.0
-  std::string_view path;       // as sent, without query; "/" if an absolute-form has none; "*" for OPTIONS *
-  std::string_view query;      // as sent, without '?'
-  bool has_query = false;      // "/a?" has an empty query, "/a" has none
+  std::string_view authority;  // of an absolute-form target, else Host; with the port as sent; ""
+                               // only in HTTP/1.0
+  std::string_view
+      path;  // as sent, without query; "/" if an absolute-form has none; "*" for OPTIONS *
+  std::string_view query;  // as sent, without '?'
+  bool has_query = false;  // "/a?" has an empty query, "/a" has none
   BodyFraming body;
-  bool keep_alive = false;       // the caller wants the connection kept; never for HTTP/1.0 (RFC 9112 section 9.3)
+  bool keep_alive =
+      false;  // the caller wants the connection kept; never for HTTP/1.0 (RFC 9112 section 9.3)
   bool expect_continue = false;  // Expect: 100-continue, and a body is to come
-  bool upgrade = false;          // Connection: upgrade and an Upgrade that may be passed on (see parser.h)
+  bool upgrade = false;  // Connection: upgrade and an Upgrade that may be passed on (see parser.h)
 };
 
 // A response's head.

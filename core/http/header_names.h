@@ -1,7 +1,7 @@
 // Names of HTTP header fields that Pillion itself looks at, as small integers.
 //
-// A parsed header carries its HeaderId, so that everything after the parser compares one byte where it
-// would compare strings. A name that is not listed here is kOther and is compared as text.
+// A parsed header carries its HeaderId, so that everything after the parser compares one byte where
+// it would compare strings. A name that is not listed here is kOther and is compared as text.
 //
 // Threads: everything here is a pure function over constant tables.
 #ifndef PILLION_CORE_HTTP_HEADER_NAMES_H_

@@ -1,8 +1,8 @@
 // Writing of HTTP/1.1 heads.
 //
-// The version is always HTTP/1.1, whatever was received (a proxy sends its own, RFC 9110 section 6.2). Headers
-// are written as they stand in the list, framing ones included: see SetFraming in header_rules.h. Text is not
-// checked here; HeaderList says who checks it.
+// The version is always HTTP/1.1, whatever was received (a proxy sends its own, RFC 9110
+// section 6.2). Headers are written as they stand in the list, framing ones included: see
+// SetFraming in header_rules.h. Text is not checked here; HeaderList says who checks it.
 //
 //   char* end = SerializeTo(buffer, head);   // REQUIRES: SerializedSize(head) bytes of room
 //
@@ -22,9 +22,9 @@ namespace pillion::http {
 size_t SerializedSize(const RequestHead& head);
 size_t SerializedSize(const ResponseHead& head);
 
-// Writes the head with its final empty line, and returns the end of what it wrote. A request is written in
-// origin-form from method, path, has_query and query ("*" stays "*"); `target`, `authority` and `body` are not
-// looked at. A response is written from status and reason.
+// Writes the head with its final empty line, and returns the end of what it wrote. A request is
+// written in origin-form from method, path, has_query and query ("*" stays "*"); `target`,
+// `authority` and `body` are not looked at. A response is written from status and reason.
 char* SerializeTo(char* out, const RequestHead& head);
 char* SerializeTo(char* out, const ResponseHead& head);
 
