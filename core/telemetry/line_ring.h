@@ -38,7 +38,7 @@ class LineRing {
     const size_t before_wrap = std::min(line.size(), capacity_ - at);
     std::memcpy(bytes_.get() + at, line.data(), before_wrap);
     std::memcpy(bytes_.get(), line.data() + before_wrap, line.size() - before_wrap);
-    // In one order, for all threads, with the consumer's announcement that it goes to sleep (LineWriter::Announce).
+    // In one order, for all threads, with the consumer's announcement that it goes to sleep (LineWriter::Sleep).
     end_.store(end + line.size(), std::memory_order_seq_cst);
     return true;
   }
