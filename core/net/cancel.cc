@@ -50,7 +50,7 @@ CancelScope::~CancelScope() {
 void CancelScope::Cancel(const absl::Status& why) {
   PILLION_CHECK(!why.ok());
   if (canceled()) return;
-  const absl::Status reason = why;  // `why` may be the deadline's reason, or a child's
+  const absl::Status reason = why;  // `why` may belong to something that the cancel ends
   status_ = reason;
   ClearDeadline();
   // OnCancel never runs coroutine code, so the list changes only by the element it is called for,
@@ -65,9 +65,9 @@ void CancelScope::Cancel(const absl::Status& why) {
   }
 }
 
-void CancelScope::SetDeadline(TimePoint deadline, absl::Status why) {
+void CancelScope::SetDeadline(TimePoint deadline, const char* why) {
   if (canceled()) return;
-  deadline_reason_ = std::move(why);
+  deadline_reason_ = why;
   Timer::Arm(loop_.timers(), deadline);
 }
 

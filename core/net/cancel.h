@@ -6,7 +6,7 @@
 // and wait for its end, and a timeout is nothing but a scope with a deadline.
 //
 //   CancelScope scope(loop, &call_scope);
-//   scope.SetDeadline(loop.now() + 1s, absl::DeadlineExceededError("connect timeout"));
+//   scope.SetDeadline(loop.now() + 1s, "connect timeout");
 //   absl::Status status = co_await connection.Open(scope);
 //
 // Everything here belongs to one loop's thread. Nothing resumes a coroutine from inside another one's
@@ -75,8 +75,9 @@ class CancelScope : private Timer {
   // Ends all waits in this scope and below. The first reason stays. REQUIRES: !why.ok()
   void Cancel(const absl::Status& why);
 
-  // Cancels the scope with `why` at `deadline`. A second call moves the deadline and the reason.
-  void SetDeadline(TimePoint deadline, absl::Status why);
+  // Cancels the scope with DeadlineExceeded and `why` at `deadline`. A second call moves the deadline
+  // and the reason. `why` must be static: nothing is allocated for a deadline that does not come.
+  void SetDeadline(TimePoint deadline, const char* why);
   void ClearDeadline() { Timer::Disarm(); }
 
   bool canceled() const { return !status_.ok(); }
@@ -87,13 +88,13 @@ class CancelScope : private Timer {
  private:
   friend class Wait;
 
-  void OnTimer() override { Cancel(deadline_reason_); }
+  void OnTimer() override { Cancel(absl::DeadlineExceededError(deadline_reason_)); }
   void Unlink(Wait& wait);
 
   Loop& loop_;
   CancelScope* const parent_;
   absl::Status status_;
-  absl::Status deadline_reason_;
+  const char* deadline_reason_ = "";
   Wait* waits_ = nullptr;
   CancelScope* children_ = nullptr;
   CancelScope* previous_sibling_ = nullptr;

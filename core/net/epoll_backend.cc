@@ -18,7 +18,6 @@ namespace {
 constexpr size_t kReceiveRoom = 4096;
 
 struct EpollHandle : IoHandle {
-  bool readable = false;  // nothing known: the registration reports what is there as an edge
   bool writable = true;
   IoOperation* reader = nullptr;
   IoOperation* writer = nullptr;

@@ -26,6 +26,8 @@ struct IoHandle {
   // Canceled when the peer is seen to have closed its side. Owned by whoever set it.
   CancelScope* cancel_on_close = nullptr;
   bool peer_closed = false;
+  // Bytes, or the end of the stream, are known to wait.
+  bool readable = false;
 };
 
 // One operation in flight; lives in the frame of the coroutine that awaits it.

@@ -92,7 +92,7 @@ TEST(CancelScope, ADeadlineEndsTheWaitsOfChildScopes) {
   RunTask([](Loop& loop) -> Task<void> {
     CancelScope parent(loop);
     CancelScope child(loop, &parent);
-    parent.SetDeadline(loop.now() + milliseconds(5), absl::DeadlineExceededError("too late"));
+    parent.SetDeadline(loop.now() + milliseconds(5), "too late");
     absl::Status status = co_await SleepUntil(loop.now() + hours(1), child);
     EXPECT_EQ(status, absl::DeadlineExceededError("too late"));
     CancelScope grandchild(loop, &child);
@@ -103,7 +103,7 @@ TEST(CancelScope, ADeadlineEndsTheWaitsOfChildScopes) {
 TEST(CancelScope, AClearedDeadlineDoesNotCancel) {
   RunTask([](Loop& loop) -> Task<void> {
     CancelScope scope(loop);
-    scope.SetDeadline(loop.now() + milliseconds(1), absl::DeadlineExceededError("too late"));
+    scope.SetDeadline(loop.now() + milliseconds(1), "too late");
     scope.ClearDeadline();
     absl::Status status = co_await SleepUntil(loop.now() + milliseconds(20), scope);
     EXPECT_TRUE(status.ok());
@@ -122,7 +122,7 @@ TEST(TaskGroup, JoinWaitsForAllAndCancelEndsThem) {
     for (int i = 0; i < 100; ++i) group.Spawn(sleeper(loop, group.scope(), ended));
     EXPECT_EQ(group.size(), 100u);
     CancelScope patience(loop);
-    patience.SetDeadline(loop.now() + milliseconds(5), absl::DeadlineExceededError("waited"));
+    patience.SetDeadline(loop.now() + milliseconds(5), "waited");
     absl::Status joined = co_await group.Join(patience);
     EXPECT_EQ(joined, absl::DeadlineExceededError("waited"));
     group.scope().Cancel(absl::CancelledError("drain"));
@@ -176,7 +176,7 @@ TEST(Future, MayBeSetAfterTheWaiterGaveUp) {
   RunTask([](Loop& loop) -> Task<void> {
     CancelScope scope(loop);
     auto [promise, future] = MakeFuture<int>(loop);
-    scope.SetDeadline(loop.now() + milliseconds(1), absl::DeadlineExceededError("gave up"));
+    scope.SetDeadline(loop.now() + milliseconds(1), "gave up");
     absl::StatusOr<int> answer = co_await future.Get(scope);
     EXPECT_EQ(answer.status(), absl::DeadlineExceededError("gave up"));
     promise.Set(1);

@@ -76,8 +76,12 @@ class Socket {
   // happened already; null ends the watch. The watch must end before the scope does.
   void CancelOnClose(CancelScope* scope);
 
-  // True once the peer is known to have closed: a pooled connection is of no use then.
+  // True once the peer is known to have closed.
   bool peer_closed() const { return handle_->peer_closed; }
+
+  // True when bytes or the end of the stream are known to wait. A pooled connection on which nothing
+  // was asked is of no use then.
+  bool readable() const { return handle_->readable; }
 
   // Says that no more will be sent.
   void ShutdownSend();

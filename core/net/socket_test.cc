@@ -34,7 +34,7 @@ class SocketTest : public testing::TestWithParam<const char*> {
  private:
   static Task<void> Main(Loop& loop, Address address, Task<void> (*body)(Loop&, Socket, Socket)) {
     CancelScope scope(loop);
-    scope.SetDeadline(loop.now() + seconds(20), absl::DeadlineExceededError("test"));
+    scope.SetDeadline(loop.now() + seconds(20), "test");
     absl::StatusOr<Listener> listener = Listener::Bind(loop, address, {});
     EXPECT_TRUE(listener.ok()) << listener.status();
     absl::StatusOr<Socket> client = co_await Socket::Connect(loop, listener->address(), scope);
@@ -94,7 +94,7 @@ TEST_P(SocketTest, ASlowReaderHoldsTheSenderBackAndLosesNothing) {
 TEST_P(SocketTest, AWaitingReceiveEndsWhenItsScopeIsCanceled) {
   WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
     CancelScope scope(loop);
-    scope.SetDeadline(loop.now() + milliseconds(5), absl::DeadlineExceededError("idle"));
+    scope.SetDeadline(loop.now() + milliseconds(5), "idle");
     Buffer buffer;
     absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
     EXPECT_EQ(n.status(), absl::DeadlineExceededError("idle"));

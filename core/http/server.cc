@@ -1,0 +1,266 @@
+#include "core/http/server.h"
+
+#include <utility>
+
+#include "core/check.h"
+#include "core/http/header_rules.h"
+#include "core/net/loop.h"
+#include "core/net/wait_queue.h"
+
+namespace pillion::http {
+namespace {
+
+// What a handler left unread of a request is skipped up to this much, so that the connection can go on.
+constexpr uint64_t kMaxSkippedBytes = 64 * 1024;
+// How long a connection that closes early still takes, and drops, what the caller sends: closing with
+// unread bytes would reset the connection and could destroy the answer on its way.
+constexpr auto kLinger = std::chrono::seconds(1);
+constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool MayHaveBody(std::string_view method, int status) {
+  return method != "HEAD" && status >= 200 && status != 204 && status != 304;
+}
+
+}  // namespace
+
+void ServerContext::Drain() {
+  draining = true;
+  idle_scope.Cancel(absl::CancelledError("draining"));
+}
+
+ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in,
+                               net::CancelScope& connection_scope)
+    : socket_(socket),
+      in_(in),
+      scope_(connection_scope.loop(), &connection_scope),
+      body_(socket, in),
+      writer_(socket),
+      start_time_(connection_scope.loop().now()) {}
+
+net::Task<absl::StatusOr<std::string_view>> ServerExchange::ReadBody(net::CancelScope& scope) {
+  if (continue_due_) {
+    continue_due_ = false;
+    // A caller that sent its body without waiting needs no permission any more.
+    if (in_.empty() && !writer_.started()) {
+      absl::Status status = co_await socket_.Send(scope, kContinue);
+      if (!status.ok()) co_return status;
+    }
+  }
+  absl::StatusOr<std::string_view> piece = co_await body_.Read(scope);
+  co_return piece;
+}
+
+net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string_view first,
+                                                 bool end, net::CancelScope& scope) {
+  PILLION_CHECK(!writer_.started());
+  response_status_ = head.status;
+  upgraded_ = head.status == 101;
+  BodyFraming framing = head.body;
+  if (framing.kind == BodyFraming::kChunked || framing.kind == BodyFraming::kUntilClose) {
+    framing.kind = BodyFraming::kChunked;
+    if (request_.version == Version::kHttp10) {
+      framing.kind = BodyFraming::kUntilClose;
+      keep_alive_ = false;
+    }
+  }
+  drop_body_ = !MayHaveBody(request_.method, head.status);
+  if (drop_body_) {
+    if (request_.method == "HEAD" && framing.kind == BodyFraming::kLength) {
+      SetFraming(&head.headers, framing);  // the length that a GET would have had
+    } else {
+      SetFraming(&head.headers, BodyFraming{});
+    }
+    framing = BodyFraming{};
+    if (head.status == 204 || head.status < 200) head.headers.Remove(HeaderId::kContentLength);
+    first = {};
+    end = true;
+  } else {
+    if (framing.kind == BodyFraming::kNone) framing = {BodyFraming::kLength, 0};
+    SetFraming(&head.headers, framing);
+    if (framing.kind == BodyFraming::kLength && framing.length == 0) end = true;
+  }
+  // A caller that still waits for its 100-continue may or may not send the body now.
+  if (continue_due_) keep_alive_ = false;
+  if (!upgraded_) {
+    head.headers.Remove(HeaderId::kConnection);
+    if (!keep_alive_) head.headers.Add(HeaderId::kConnection, "close");
+  }
+  absl::Status status = co_await writer_.SendHead(head, framing, first, end, scope);
+  co_return status;
+}
+
+net::Task<absl::Status> ServerExchange::SendBody(std::string_view piece, bool end,
+                                                 net::CancelScope& scope) {
+  if (drop_body_ || writer_.done()) co_return absl::OkStatus();
+  absl::Status status = co_await writer_.SendBody(piece, end, scope);
+  co_return status;
+}
+
+net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& head,
+                                                          net::CancelScope& scope) {
+  if (request_.version == Version::kHttp10 || writer_.started()) co_return absl::OkStatus();
+  if (head.status == 100) {
+    if (!continue_due_) co_return absl::OkStatus();
+    continue_due_ = false;
+  }
+  MessageWriter writer(socket_);
+  absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, scope);
+  co_return status;
+}
+
+net::Task<absl::Status> ServerExchange::SendWhole(int status, std::string_view content_type,
+                                                  std::string_view body,
+                                                  net::CancelScope& scope) {
+  ResponseHead head;
+  head.status = status;
+  head.headers.Add(HeaderId::kContentType, content_type);
+  head.body = {BodyFraming::kLength, body.size()};
+  absl::Status sent = co_await SendHead(head, body, true, scope);
+  co_return sent;
+}
+
+net::Task<absl::Status> ServerExchange::SendProblem(const Problem& problem,
+                                                    net::CancelScope& scope) {
+  const std::string body = ToJson(problem) + "\n";
+  ResponseHead head;
+  head.status = problem.status;
+  head.headers.Add(HeaderId::kContentType, kProblemContentType);
+  if (!problem.flag.empty()) head.headers.AddCopy("pillion-flag", problem.flag);
+  for (const auto& [name, value] : problem.headers) head.headers.AddCopy(name, value);
+  head.body = {BodyFraming::kLength, body.size()};
+  absl::Status sent = co_await SendHead(head, body, true, scope);
+  co_return sent;
+}
+
+// Serves one connection; the friend that drives exchanges.
+class ServerConnection {
+ public:
+  ServerConnection(net::Socket socket, ServerContext& context, net::CancelScope& scope)
+      : socket_(std::move(socket)), context_(context), scope_(scope) {}
+
+  net::Task<void> Run() {
+    bool open = true;
+    while (open) {
+      open = co_await WaitForRequest();
+      if (open) open = co_await ServeOne();
+    }
+  }
+
+ private:
+  // False when the connection is to be closed.
+  net::Task<bool> WaitForRequest() {
+    if (!in_.empty()) co_return true;  // pipelined
+    in_.Release();
+    net::CancelScope idle(scope_.loop(), &context_.idle_scope);
+    idle.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
+    absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle);
+    co_return received.ok() && *received > 0;
+  }
+
+  net::Task<bool> ServeOne() {
+    ServerExchange exchange(socket_, in_, scope_);
+    const bool begun = co_await ReadHead(exchange);
+    if (!begun) co_return false;
+    if (context_.draining) exchange.keep_alive_ = false;
+    co_await context_.handler.Handle(exchange);
+    socket_.CancelOnClose(nullptr);
+    if (!exchange.writer_.done()) {
+      // The caller must not take a part for the whole.
+      socket_.Close(/*reset=*/true);
+      co_return false;
+    }
+    if (exchange.upgraded_) co_return false;
+    const bool whole = co_await SkipBody(exchange);
+    if (exchange.keep_alive_ && whole && !context_.draining) co_return true;
+    co_await LingeringClose();
+    co_return false;
+  }
+
+  // False when the caller left before a request was there. A malformed one is told to the exchange.
+  net::Task<bool> ReadHead(ServerExchange& exchange) {
+    net::CancelScope scope(scope_.loop(), &scope_);
+    scope.SetDeadline(scope_.loop().now() + context_.options.request_headers_timeout,
+                      "request headers timeout");
+    HeadScanner scanner;
+    while (true) {
+      const ParseResult result =
+          ParseRequestHead(&scanner, in_.view(), context_.options.head, &exchange.request_);
+      if (result.state == ParseResult::kDone) {
+        TakeHead(exchange, result.consumed);
+        co_return true;
+      }
+      if (result.state == ParseResult::kError) {
+        Refuse(exchange, result.error);
+        co_return true;
+      }
+      absl::StatusOr<size_t> received = co_await socket_.Receive(in_, scope);
+      if (!received.ok() && absl::IsDeadlineExceeded(received.status()) && !scope_.canceled()) {
+        Refuse(exchange, {408, "the request's head did not arrive in time"});
+        co_return true;
+      }
+      if (!received.ok() || *received == 0) co_return false;
+    }
+  }
+
+  // Keeps the head's bytes where the views point to, and what follows as the new input.
+  void TakeHead(ServerExchange& exchange, size_t head_size) {
+    const std::string_view rest = in_.view().substr(head_size);
+    net::Buffer next;
+    next.Append(rest);
+    exchange.head_bytes_ = std::move(in_);
+    in_ = std::move(next);
+    exchange.keep_alive_ = exchange.request_.keep_alive;
+    exchange.continue_due_ = exchange.request_.expect_continue;
+    exchange.body_.Start(exchange.request_.body);
+  }
+
+  static void Refuse(ServerExchange& exchange, ParseError error) {
+    exchange.request_ = RequestHead();
+    exchange.parse_error_ = error;
+    exchange.keep_alive_ = false;
+  }
+
+  // True when the request has been read to its end.
+  net::Task<bool> SkipBody(ServerExchange& exchange) {
+    if (exchange.parse_error_) co_return false;
+    if (!exchange.keep_alive_ && !exchange.body_.done()) co_return false;
+    const uint64_t limit = exchange.body_.bytes() + kMaxSkippedBytes;
+    net::CancelScope scope(scope_.loop(), &context_.idle_scope);
+    scope.SetDeadline(scope_.loop().now() + kLinger, "skipping the body");
+    while (!exchange.body_.done()) {
+      absl::StatusOr<std::string_view> piece = co_await exchange.body_.Read(scope);
+      if (!piece.ok() || exchange.body_.bytes() > limit) co_return false;
+    }
+    (void)exchange.body_.ReadBuffered();  // gives up the last piece
+    co_return true;
+  }
+
+  net::Task<void> LingeringClose() {
+    in_.Release();
+    socket_.ShutdownSend();
+    net::CancelScope scope(scope_.loop(), &scope_);
+    scope.SetDeadline(scope_.loop().now() + kLinger, "closing");
+    uint64_t dropped = 0;
+    while (dropped < kMaxLingerBytes) {
+      absl::StatusOr<size_t> received = co_await socket_.Receive(in_, scope);
+      if (!received.ok() || *received == 0) break;
+      dropped += *received;
+      in_.Release();
+    }
+  }
+
+  net::Socket socket_;
+  net::Buffer in_;
+  ServerContext& context_;
+  net::CancelScope& scope_;
+};
+
+net::Task<void> ServeConnection(net::Socket socket, ServerContext& context,
+                                net::CancelScope& scope) {
+  ServerConnection connection(std::move(socket), context, scope);
+  co_await connection.Run();
+}
+
+}  // namespace pillion::http
