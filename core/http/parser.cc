@@ -1,5 +1,7 @@
 #include "core/http/parser.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/http/chars.h"
 #include "core/http/field_lines.h"
@@ -46,6 +48,20 @@ const char* ReadHost(RequestHead* head) {
     head->authority = host;
   } else {
     head->headers.Set(HeaderId::kHost, head->authority);
+  }
+  return nullptr;
+}
+
+// Servers that hand headers on as CGI variables (RFC 3875 section 4.1.18) cannot tell
+// content_length from content-length, nor x_forwarded_for from x-forwarded-for.
+const char* RefuseAliases(const HeaderList& headers) {
+  for (const Header& header : headers) {
+    char name[32];
+    if (header.id != HeaderId::kOther || header.name.size() > sizeof(name)) continue;
+    if (header.name.find('_') == std::string_view::npos) continue;
+    std::replace_copy(header.name.begin(), header.name.end(), name, '_', '-');
+    if (LookupHeader({name, header.name.size()}) != HeaderId::kOther)
+      return "a header name with '_' for '-'";
   }
   return nullptr;
 }
@@ -97,6 +113,7 @@ ParseError ParseRequest(std::string_view bytes, const HeadScanner& scanner,
   if (error.status != 0) return error;
   error = ParseFieldLines(bytes.substr(end + 2), limits, &head->headers);
   if (error.status != 0) return error;
+  if (const char* const reason = RefuseAliases(head->headers)) return BadRequest(reason);
   if (const char* const reason = ReadHost(head)) return BadRequest(reason);
   if (const char* const reason = ReadFraming(head->version, &head->headers, &head->body))
     return BadRequest(reason);

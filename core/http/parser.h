@@ -14,6 +14,9 @@
 //   backslash;
 //   - a status line without the space before an empty reason phrase.
 //
+// Refused though RFC 9112 does not ask for it: in requests, a known header's name written with '_'
+// for '-', which servers of the CGI family take for the header itself.
+//
 // What the parser changes in the headers, so that what is sent on says one thing only: repeated or
 // padded Content-Length values, Host under an absolute-form target, an Expect that does not apply
 // (HTTP/1.0, or no body to come; it is removed), and a Content-Length on 1xx and 204 (removed, RFC
