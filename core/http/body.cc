@@ -101,7 +101,7 @@ const char* ChunkedDecoder::StepExtension(char c) {
 }
 
 const char* ChunkedDecoder::StepTrailer(char c) {
-  if (++trailer_bytes_ > kMaxTrailerBytes && state_ != State::kFinalLf) return kTrailersTooLarge;
+  if (++trailer_bytes_ > kMaxTrailerBytes) return kTrailersTooLarge;
   switch (state_) {
     case State::kTrailerStart:
       if (c == '\r') {

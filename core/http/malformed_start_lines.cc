@@ -69,7 +69,6 @@ constexpr StartLine kMethods[] = {
     {"\tGET / HTTP/1.1", 400},
     {" / HTTP/1.1", 400},
     {"/ HTTP/1.1", 400},
-
     {"GET\t/ HTTP/1.1", 400},
     {"GET \t/ HTTP/1.1", 400},
     {"G ET / HTTP/1.1", 400},
