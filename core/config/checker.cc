@@ -60,7 +60,8 @@ class Checker {
  private:
   void CheckField(const Message& message, const FieldDescriptor& field);
   void CheckValue(const Message& message, const FieldDescriptor& field, int index);
-  void CheckText(const Message& message, const FieldDescriptor& field, int index, const std::string& text);
+  void CheckText(const Message& message, const FieldDescriptor& field, int index,
+                 const std::string& text);
   void CheckRange(const Message& message, const FieldDescriptor& field, int index);
   void CheckPresence(const Message& message, const FieldDescriptor& field);
   // nullopt: there is no condition, or nobody can know because the field that it is about is bad.
@@ -83,8 +84,11 @@ class Checker {
   }
 
   // The place and path of the message, of a field in it or of an element of a list.
-  Diagnostic At(const Message& message, const FieldDescriptor* field = nullptr, int index = -1) const;
-  void Error(Diagnostic where, std::string what) { Report(std::move(where), std::move(what), errors_); }
+  Diagnostic At(const Message& message, const FieldDescriptor* field = nullptr,
+                int index = -1) const;
+  void Error(Diagnostic where, std::string what) {
+    Report(std::move(where), std::move(what), errors_);
+  }
   static void Report(Diagnostic where, std::string what, DiagnosticList* to) {
     where.message = std::move(what);
     to->Add(std::move(where));
@@ -114,7 +118,8 @@ Diagnostic Checker::At(const Message& message, const FieldDescriptor* field, int
     where.column = place->column;
   }
   where.path = absl::StrJoin(path_, ".");
-  if (field != nullptr) StrAppend(&where.path, path_.empty() ? "" : ".", Segment(*field, shown_index));
+  if (field != nullptr)
+    StrAppend(&where.path, path_.empty() ? "" : ".", Segment(*field, shown_index));
   return where;
 }
 
@@ -145,13 +150,15 @@ void Checker::CheckField(const Message& message, const FieldDescriptor& field) {
     return;
   }
   for (int i = 0; i < size; ++i) {
-    WalkInto(reflection.GetRepeatedMessage(message, &field, i), field, i, places_.Find(message, &field, i));
+    WalkInto(reflection.GetRepeatedMessage(message, &field, i), field, i,
+             places_.Find(message, &field, i));
   }
   CheckUniqueInElements(message, field);
   if (size > 0 && !RulesOf(field).positive_sum().empty()) CheckPositiveSum(message, field);
 }
 
-void Checker::WalkInto(const Message& sub, const FieldDescriptor& field, int index, const Place* place) {
+void Checker::WalkInto(const Message& sub, const FieldDescriptor& field, int index,
+                       const Place* place) {
   const Place* own = places_.Find(sub);
   if (own != nullptr && own->bad) return;
   path_.push_back(Segment(field, place != nullptr && index >= 0 ? place->index : index));
@@ -166,7 +173,8 @@ void Checker::CheckPresence(const Message& message, const FieldDescriptor& field
     if (rules.required() && !in_oneof) {
       Error(At(message, &field), "required field is missing");
     } else if (ConditionHolds(rules.required_if(), message).value_or(false)) {
-      Error(At(message, &field), StrCat("required field is missing (because of '", rules.required_if(), "')"));
+      Error(At(message, &field),
+            StrCat("required field is missing (because of '", rules.required_if(), "')"));
     }
     return;
   }
@@ -178,7 +186,8 @@ void Checker::CheckPresence(const Message& message, const FieldDescriptor& field
   }
 }
 
-std::optional<bool> Checker::ConditionHolds(std::string_view condition, const Message& message) const {
+std::optional<bool> Checker::ConditionHolds(std::string_view condition,
+                                            const Message& message) const {
   if (condition.empty()) return std::nullopt;
   const std::string_view sibling = condition.substr(0, condition.find('='));
   if (IsBad(message, *FieldsNamed(*message.GetDescriptor(), sibling).front())) return std::nullopt;
@@ -188,10 +197,13 @@ std::optional<bool> Checker::ConditionHolds(std::string_view condition, const Me
 void Checker::CheckGroups(const Message& message) {
   const Descriptor& type = *message.GetDescriptor();
   const auto names = [](const std::vector<const FieldDescriptor*>& fields) {
-    return absl::StrJoin(fields, ", ", [](std::string* out, const FieldDescriptor* field) { *out += field->name(); });
+    return absl::StrJoin(fields, ", ", [](std::string* out, const FieldDescriptor* field) {
+      *out += field->name();
+    });
   };
   const auto count_written = [&](const std::vector<const FieldDescriptor*>& fields) {
-    return std::count_if(fields.begin(), fields.end(), [&](const auto* field) { return IsWritten(message, *field); });
+    return std::count_if(fields.begin(), fields.end(),
+                         [&](const auto* field) { return IsWritten(message, *field); });
   };
   for (int i = 0; i < type.real_oneof_decl_count(); ++i) {
     const OneofDescriptor& oneof = *type.oneof_decl(i);
@@ -204,11 +216,13 @@ void Checker::CheckGroups(const Message& message) {
   }
   for (const std::string& group : RulesOf(type).exactly_one_of()) {
     const auto fields = FieldsNamed(type, group);
-    if (count_written(fields) != 1) Error(At(message), StrCat("exactly one of ", names(fields), " is required"));
+    if (count_written(fields) != 1)
+      Error(At(message), StrCat("exactly one of ", names(fields), " is required"));
   }
   for (const std::string& group : RulesOf(type).at_most_one_of()) {
     const auto fields = FieldsNamed(type, group);
-    if (count_written(fields) > 1) Error(At(message), StrCat("only one of ", names(fields), " can be set"));
+    if (count_written(fields) > 1)
+      Error(At(message), StrCat("only one of ", names(fields), " can be set"));
   }
 }
 
@@ -225,10 +239,12 @@ void Checker::CheckValue(const Message& message, const FieldDescriptor& field, i
   }
 }
 
-void Checker::CheckText(const Message& message, const FieldDescriptor& field, int index, const std::string& text) {
+void Checker::CheckText(const Message& message, const FieldDescriptor& field, int index,
+                        const std::string& text) {
   const FieldRules& rules = RulesOf(field);
   Diagnostic where = At(message, &field, index);
-  const bool names_something = rules.defines() != FieldRules::NO_KIND || rules.refers_to() != FieldRules::NO_KIND;
+  const bool names_something =
+      rules.defines() != FieldRules::NO_KIND || rules.refers_to() != FieldRules::NO_KIND;
   if (text.empty() && (rules.required() || names_something || field.is_repeated())) {
     Error(std::move(where), "must not be empty");
     return;
@@ -236,16 +252,20 @@ void Checker::CheckText(const Message& message, const FieldDescriptor& field, in
   if (std::string wrong = CheckFormat(rules.format(), text); !wrong.empty()) {
     Error(where, std::move(wrong));
   } else if (rules.loopback_expected() && !IsLoopback(text)) {
-    Report(where, StrCat("'", text, "' can be reached from other machines, and nothing there asks who calls"),
-           warnings_);
+    Report(
+        where,
+        StrCat("'", text, "' can be reached from other machines, and nothing there asks who calls"),
+        warnings_);
   }
   if (!rules.rewrite_of().empty()) {
-    const FieldDescriptor& pattern = *FieldsNamed(*message.GetDescriptor(), rules.rewrite_of()).front();
+    const FieldDescriptor& pattern =
+        *FieldsNamed(*message.GetDescriptor(), rules.rewrite_of()).front();
     std::string wrong = CheckRewrite(ValueText(message, pattern), text);
     if (!wrong.empty()) Error(where, StrCat("does not suit '", pattern.name(), "': ", wrong));
   }
   if (rules.defines() != FieldRules::NO_KIND) Define(rules.defines(), text, std::move(where));
-  if (rules.refers_to() != FieldRules::NO_KIND) references_.push_back({rules.refers_to(), text, std::move(where)});
+  if (rules.refers_to() != FieldRules::NO_KIND)
+    references_.push_back({rules.refers_to(), text, std::move(where)});
 }
 
 void Checker::CheckRange(const Message& message, const FieldDescriptor& field, int index) {
@@ -257,16 +277,18 @@ void Checker::CheckRange(const Message& message, const FieldDescriptor& field, i
   }
   const auto compare = [&](const std::string& bound) -> int {  // as strcmp does
     if (IsDuration(field)) {
-      const absl::Duration value =
-          ToAbslDuration(static_cast<const google::protobuf::Duration&>(reflection.GetMessage(message, &field)));
+      const absl::Duration value = ToAbslDuration(
+          static_cast<const google::protobuf::Duration&>(reflection.GetMessage(message, &field)));
       const absl::Duration limit = *ParseDuration(bound);
       return value < limit ? -1 : value > limit ? 1 : 0;
     }
     uint64_t value;
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_UINT32) {
-      value = index < 0 ? reflection.GetUInt32(message, &field) : reflection.GetRepeatedUInt32(message, &field, index);
+      value = index < 0 ? reflection.GetUInt32(message, &field)
+                        : reflection.GetRepeatedUInt32(message, &field, index);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_UINT64) {
-      value = index < 0 ? reflection.GetUInt64(message, &field) : reflection.GetRepeatedUInt64(message, &field, index);
+      value = index < 0 ? reflection.GetUInt64(message, &field)
+                        : reflection.GetRepeatedUInt64(message, &field, index);
     } else {
       return 0;
     }
@@ -286,7 +308,8 @@ void Checker::CheckUniqueElements(const Message& message, const FieldDescriptor&
   const int size = message.GetReflection()->FieldSize(message, &list);
   for (int i = 0; i < size; ++i) {
     const std::string text = ValueText(message, list, i);
-    if (!seen.insert(text).second) Error(At(message, &list, i), StrCat("'", text, "' is in the list twice"));
+    if (!seen.insert(text).second)
+      Error(At(message, &list, i), StrCat("'", text, "' is in the list twice"));
   }
 }
 
@@ -311,7 +334,8 @@ void Checker::CheckUniqueInElements(const Message& message, const FieldDescripto
 
 void Checker::CheckPositiveSum(const Message& message, const FieldDescriptor& list) {
   const Reflection& reflection = *message.GetReflection();
-  const FieldDescriptor& field = *FieldsNamed(*list.message_type(), RulesOf(list).positive_sum()).front();
+  const FieldDescriptor& field =
+      *FieldsNamed(*list.message_type(), RulesOf(list).positive_sum()).front();
   for (int i = 0; i < reflection.FieldSize(message, &list); ++i) {
     const Message& element = reflection.GetRepeatedMessage(message, &list, i);
     // Not set means the default, which is not 0; bad has been reported.
@@ -321,12 +345,14 @@ void Checker::CheckPositiveSum(const Message& message, const FieldDescriptor& li
 }
 
 void Checker::Define(FieldRules::Kind kind, const std::string& text, Diagnostic where) {
-  const std::string name = kind == FieldRules::DOMAIN_NAME ? absl::AsciiStrToLower(ToAbsl(text)) : text;
+  const std::string name =
+      kind == FieldRules::DOMAIN_NAME ? absl::AsciiStrToLower(ToAbsl(text)) : text;
   const auto [first, is_new] = defined_.try_emplace({kind, name}, where);
   if (is_new) return;
   const Diagnostic& other = first->second;
-  Error(std::move(where), StrCat("duplicate ", RulesOf(kind).noun(), " '", text, "'; the first is at ",
-                                       other.line > 0 ? StrCat(other.file, ":", other.line) : other.path));
+  Error(std::move(where),
+        StrCat("duplicate ", RulesOf(kind).noun(), " '", text, "'; the first is at ",
+               other.line > 0 ? StrCat(other.file, ":", other.line) : other.path));
 }
 
 void Checker::CheckReferences() {
@@ -349,8 +375,8 @@ void Checker::CheckReferences() {
 
 }  // namespace
 
-void CheckMessage(const Message& message, const PlaceMap& places, const CheckOptions& options, DiagnosticList* errors,
-                  DiagnosticList* warnings) {
+void CheckMessage(const Message& message, const PlaceMap& places, const CheckOptions& options,
+                  DiagnosticList* errors, DiagnosticList* warnings) {
   Checker checker(places, errors, warnings);
   checker.Walk(message);
   if (options.check_references) checker.CheckReferences();

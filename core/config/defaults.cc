@@ -44,13 +44,15 @@ class DefaultCache {
     DiagnosticList mistakes;
     PlaceMap places;
     const std::unique_ptr<YamlTree> tree = YamlTree::Parse(text, field.full_name(), &mistakes);
-    if (tree != nullptr) ReadMessage(tree->root(), field.full_name(), holder.get(), &places, &mistakes);
+    if (tree != nullptr)
+      ReadMessage(tree->root(), field.full_name(), holder.get(), &places, &mistakes);
     assert(mistakes.size() == 0);  // the schema itself is wrong
     return holder;
   }
 
   absl::Mutex mutex_;
-  absl::flat_hash_map<const FieldDescriptor*, std::unique_ptr<const Message>> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<const FieldDescriptor*, std::unique_ptr<const Message>> entries_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 const Message& DefaultOf(const FieldDescriptor& field) {
@@ -80,7 +82,8 @@ void ApplyDefaults(Message* message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     const bool has_default = !RulesOf(field).default_value().empty();
-    const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field);
+    const bool is_message =
+        field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field);
     if (has_default && !IsSet(*message, field)) {
       message->MergeFrom(DefaultOf(field));
     } else if (has_default && is_message && !field.is_repeated()) {

@@ -10,8 +10,8 @@ class Message;
 
 namespace pillion::config {
 
-// Sets every field of `message`, at any depth, that is not set and has a default; so that whoever reads the
-// message needs to know no default. Doing it again changes nothing.
+// Sets every field of `message`, at any depth, that is not set and has a default; so that whoever
+// reads the message needs to know no default. Doing it again changes nothing.
 void ApplyDefaults(google::protobuf::Message* message);
 
 }  // namespace pillion::config

@@ -1,10 +1,10 @@
 #include "core/config/diagnostic.h"
-#include "core/strings.h"
 
 #include <algorithm>
 #include <tuple>
 #include <utility>
 
+#include "core/strings.h"
 
 namespace pillion::config {
 

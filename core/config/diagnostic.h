@@ -14,10 +14,12 @@ namespace pillion::config {
 
 // One mistake, or one warning.
 struct Diagnostic {
-  std::string file = "";    // as the caller named it; "" if there is none (a policy that control pushed)
-  int line = 0;         // from 1; 0: the file as a whole
-  int column = 0;       // from 1
-  std::string path = "";    // virtual_hosts[0].routes[2].match; indices count within the file; may be ""
+  std::string file =
+      "";          // as the caller named it; "" if there is none (a policy that control pushed)
+  int line = 0;    // from 1; 0: the file as a whole
+  int column = 0;  // from 1
+  std::string path =
+      "";  // virtual_hosts[0].routes[2].match; indices count within the file; may be ""
   std::string message = "";  // lower case, without a full stop
 
   // "file:line:column: path: message", without the parts that are not there.
@@ -27,7 +29,8 @@ struct Diagnostic {
 // One diagnostic a line, each ending in '\n'.
 std::string ToString(absl::Span<const Diagnostic> diagnostics);
 
-// Collects diagnostics. Keeps the first kMaxKept only, as a broken file can have a mistake in every line.
+// Collects diagnostics. Keeps the first kMaxKept only, as a broken file can have a mistake in every
+// line.
 class DiagnosticList {
  public:
   static constexpr size_t kMaxKept = 1000;

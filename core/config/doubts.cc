@@ -11,8 +11,8 @@
 #include "core/config/rules.h"
 #include "core/config/suggest.h"
 #include "core/routing/topic.h"
-#include "pillion/config/v1/policy.pb.h"
 #include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
 
 namespace pillion::config {
 namespace {
@@ -35,7 +35,8 @@ Diagnostic At(const Place* place, std::string path, std::string message) {
 }
 
 void FindHidden(const v1::Policy& policy, const PlaceMap& places, DiagnosticList* warnings) {
-  const FieldDescriptor* hosts_field = policy.GetDescriptor()->FindFieldByNumber(v1::Policy::kVirtualHostsFieldNumber);
+  const FieldDescriptor* hosts_field =
+      policy.GetDescriptor()->FindFieldByNumber(v1::Policy::kVirtualHostsFieldNumber);
   const FieldDescriptor* routes_field =
       v1::VirtualHost::descriptor()->FindFieldByNumber(v1::VirtualHost::kRoutesFieldNumber);
   for (int i = 0; i < policy.virtual_hosts_size(); ++i) {
@@ -43,12 +44,12 @@ void FindHidden(const v1::Policy& policy, const PlaceMap& places, DiagnosticList
     const Place* host_place = places.Find(policy, hosts_field, i);
     for (const HiddenRoute& hidden : FindHiddenRoutes(host)) {
       const std::string& name = host.routes(hidden.by).name();
-      warnings->Add(At(places.Find(host, routes_field, hidden.route),
-                       StrCat("virtual_hosts[", host_place != nullptr ? host_place->index : i, "].routes[",
-                                    hidden.route, "]"),
-                       StrCat("never gets a call: routes[", hidden.by, "]",
-                                    name.empty() ? "" : StrCat(" '", name, "'"),
-                                    " before it matches all of them")));
+      warnings->Add(At(
+          places.Find(host, routes_field, hidden.route),
+          StrCat("virtual_hosts[", host_place != nullptr ? host_place->index : i, "].routes[",
+                 hidden.route, "]"),
+          StrCat("never gets a call: routes[", hidden.by, "]",
+                 name.empty() ? "" : StrCat(" '", name, "'"), " before it matches all of them")));
     }
   }
 }
@@ -77,11 +78,12 @@ void CollectTopics(const Message& message, v1::FieldRules::Format format, const 
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field.is_repeated()) {
       for (int j = 0; j < message.GetReflection()->FieldSize(message, &field); ++j) {
         const Place* place = places.Find(message, &field, j);
-        CollectTopics(message.GetReflection()->GetRepeatedMessage(message, &field, j), format, places,
-                      StrCat(here, "[", place != nullptr ? place->index : j, "]"), uses);
+        CollectTopics(message.GetReflection()->GetRepeatedMessage(message, &field, j), format,
+                      places, StrCat(here, "[", place != nullptr ? place->index : j, "]"), uses);
       }
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && IsSet(message, field)) {
-      CollectTopics(message.GetReflection()->GetMessage(message, &field), format, places, here, uses);
+      CollectTopics(message.GetReflection()->GetMessage(message, &field), format, places, here,
+                    uses);
     }
   }
   if (!use.text.empty()) uses->push_back(std::move(use));
@@ -106,15 +108,16 @@ void FindLonelyTopics(const v1::Policy& policy, const PlaceMap& places, Diagnost
       matched = received[i] = true;
     }
     if (matched) continue;
-    use.where.message = StrCat("no route publishes or emits a topic that '", use.text, "' matches on broker '",
-                                     use.broker, "'", DidYouMean(use.text, topics));
+    use.where.message =
+        StrCat("no route publishes or emits a topic that '", use.text, "' matches on broker '",
+               use.broker, "'", DidYouMean(use.text, topics));
     warnings->Add(std::move(use.where));
   }
   for (size_t i = 0; i < published.size(); ++i) {
     if (received[i]) continue;
     TopicUse& use = published[i];
-    use.where.message = StrCat("no subscription takes topic '", use.text, "' from broker '", use.broker, "'",
-                                     DidYouMean(use.text, patterns));
+    use.where.message = StrCat("no subscription takes topic '", use.text, "' from broker '",
+                               use.broker, "'", DidYouMean(use.text, patterns));
     warnings->Add(std::move(use.where));
   }
 }

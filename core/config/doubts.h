@@ -1,5 +1,5 @@
-// What is no mistake in a policy, but probably not meant: routes that never get a call, and topics that
-// nobody publishes or receives.
+// What is no mistake in a policy, but probably not meant: routes that never get a call, and topics
+// that nobody publishes or receives.
 //
 // Threads: pure functions.
 #ifndef PILLION_CORE_CONFIG_DOUBTS_H_

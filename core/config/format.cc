@@ -21,7 +21,7 @@ using v1::FieldRules;
 constexpr size_t kMaxNameBytes = 128;
 constexpr size_t kMaxTextBytes = 256;
 constexpr size_t kMaxRegexBytes = 4096;
-constexpr size_t kMaxHostBytes = 253;   // RFC 1035, section 2.3.4
+constexpr size_t kMaxHostBytes = 253;      // RFC 1035, section 2.3.4
 constexpr size_t kMaxUnixPathBytes = 107;  // sockaddr_un, less the final zero
 constexpr size_t kMaxRetryOnBytes = 1024;
 
@@ -29,8 +29,12 @@ bool ConsistsOf(std::string_view text, bool (*allowed)(char)) {
   return std::all_of(text.begin(), text.end(), allowed);
 }
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-bool Contains(std::string_view text, char part) { return text.find(part) != std::string_view::npos; }
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+bool Contains(std::string_view text, char part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 bool IsHostChar(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.'; }
 
@@ -71,18 +75,21 @@ std::optional<HostPort> SplitHostPort(std::string_view text) {
 
 bool IsIp(int family, std::string_view text) {
   unsigned char binary[sizeof(in6_addr)];
-  return text.find('\0') == std::string_view::npos && inet_pton(family, std::string(text).c_str(), binary) == 1;
+  return text.find('\0') == std::string_view::npos &&
+         inet_pton(family, std::string(text).c_str(), binary) == 1;
 }
 
 bool IsHostName(std::string_view host) {
   // Digits and dots only is an IP address that inet_pton would not have.
-  return !host.empty() && host.size() <= kMaxHostBytes && ConsistsOf(host, IsHostChar) && host.front() != '.' &&
-         host.find_first_not_of("0123456789.") != std::string_view::npos && !Contains(host, "..");
+  return !host.empty() && host.size() <= kMaxHostBytes && ConsistsOf(host, IsHostChar) &&
+         host.front() != '.' && host.find_first_not_of("0123456789.") != std::string_view::npos &&
+         !Contains(host, "..");
 }
 
 bool IsPort(std::string_view text, int least) {
   int port;
-  return !text.empty() && text.size() <= 5 && ConsistsOf(text, [](char c) { return absl::ascii_isdigit(c); }) &&
+  return !text.empty() && text.size() <= 5 &&
+         ConsistsOf(text, [](char c) { return absl::ascii_isdigit(c); }) &&
          absl::SimpleAtoi(ToAbsl(text), &port) && port >= least && port <= 65535;
 }
 
@@ -97,14 +104,17 @@ std::string CheckAddress(std::string_view text, bool listen) {
     return "";
   }
   const std::optional<HostPort> parts = SplitHostPort(text);
-  const std::string_view what = listen ? "an address such as 127.0.0.1:80, [::1]:80 or unix:/path"
-                                       : "an address such as 127.0.0.1:80, [::1]:80, unix:/path or host.name:80";
+  const std::string_view what =
+      listen ? "an address such as 127.0.0.1:80, [::1]:80 or unix:/path"
+             : "an address such as 127.0.0.1:80, [::1]:80, unix:/path or host.name:80";
   if (!parts.has_value()) return Expected(what, text);
   const bool is_ip = IsIp(parts->bracketed ? AF_INET6 : AF_INET, parts->host);
-  if (!is_ip && (parts->bracketed || listen || !IsHostName(parts->host))) return Expected(what, text);
+  if (!is_ip && (parts->bracketed || listen || !IsHostName(parts->host)))
+    return Expected(what, text);
   if (!parts->port.has_value()) return StrCat("the port is missing: ", Expected(what, text));
   if (!IsPort(*parts->port, listen ? 0 : 1)) {
-    return StrCat("'", parts->port->substr(0, kMaxTextBytes), "' is not a port (", listen ? 0 : 1, " to 65535)");
+    return StrCat("'", parts->port->substr(0, kMaxTextBytes), "' is not a port (", listen ? 0 : 1,
+                  " to 65535)");
   }
   return "";
 }
@@ -141,20 +151,21 @@ std::string CheckRegex(std::string_view text) {
 std::string CheckTopic(std::string_view text, bool pattern) {
   const auto is_segment = [pattern](std::string_view segment) {
     if (pattern && (segment == "*" || segment == "**")) return true;
-    return !segment.empty() &&
-           ConsistsOf(segment, [](char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_'; });
+    return !segment.empty() && ConsistsOf(segment, [](char c) {
+      return absl::ascii_isalnum(c) || c == '-' || c == '_';
+    });
   };
   const std::vector<std::string> segments = absl::StrSplit(ToAbsl(text), '.');
-  if (text.size() <= kMaxTextBytes && std::all_of(segments.begin(), segments.end(), is_segment)) return "";
+  if (text.size() <= kMaxTextBytes && std::all_of(segments.begin(), segments.end(), is_segment))
+    return "";
   return pattern ? Expected("a topic pattern such as order.changed, order.* or order.**", text)
                  : Expected("a topic such as order.changed", text);
 }
 
 std::string CheckRetryOn(std::string_view text) {
-  static const std::vector<std::string_view>& known =
-      *new std::vector<std::string_view>{"5xx",          "gateway-error", "reset",
-                                         "connect-failure", "refused-stream", "retriable-4xx",
-                                         "retriable-status-codes"};
+  static const std::vector<std::string_view>& known = *new std::vector<std::string_view>{
+      "5xx",           "gateway-error",         "reset", "connect-failure", "refused-stream",
+      "retriable-4xx", "retriable-status-codes"};
   if (text.empty()) return "";  // never
   if (text.size() > kMaxRetryOnBytes) return "too long";
   for (const absl::string_view piece : absl::StrSplit(ToAbsl(text), ',')) {
@@ -169,7 +180,8 @@ std::string CheckRetryOn(std::string_view text) {
 std::string CheckPath(std::string_view text) {
   if (text.empty() || text.front() != '/') return Expected("a path that starts with '/'", text);
   if (text.find_first_of("?#") != std::string_view::npos) return "a path has no '?' and no '#'";
-  if (!ConsistsOf(text, [](char c) { return absl::ascii_isgraph(c); })) return "a path is printable ASCII; percent-encode the rest";
+  if (!ConsistsOf(text, [](char c) { return absl::ascii_isgraph(c); }))
+    return "a path is printable ASCII; percent-encode the rest";
   if (Contains(text, "//") || Contains(text, "/./") || Contains(text, "/../") ||
       text.ends_with("/.") || text.ends_with("/..")) {
     return "paths are normalised before they are matched: '//', '/./' and '/../' do not occur";
@@ -182,7 +194,8 @@ std::string CheckMethod(std::string_view text) {
     return Expected("a method such as GET", text);
   }
   const std::string upper = absl::AsciiStrToUpper(ToAbsl(text));
-  return text == upper ? "" : StrCat("methods are written in upper case; did you mean '", upper, "'?");
+  return text == upper ? ""
+                       : StrCat("methods are written in upper case; did you mean '", upper, "'?");
 }
 
 std::string Check(bool good, std::string_view what, std::string_view text) {
@@ -194,12 +207,15 @@ std::string Check(bool good, std::string_view what, std::string_view text) {
 std::string CheckFormat(FieldRules::Format format, std::string_view text) {
   switch (format) {
     case FieldRules::NAME:
-      return Check(!text.empty() && text.size() <= kMaxNameBytes && ConsistsOf(text, [](char c) {
-        return absl::ascii_isalnum(c) || Contains("._-:/", c);
-      }) && text.find('\0') == std::string_view::npos,
-                   "a name of letters, digits and . _ - : / (at most 128)", text);
+      return Check(
+          !text.empty() && text.size() <= kMaxNameBytes &&
+              ConsistsOf(text,
+                         [](char c) { return absl::ascii_isalnum(c) || Contains("._-:/", c); }) &&
+              text.find('\0') == std::string_view::npos,
+          "a name of letters, digits and . _ - : / (at most 128)", text);
     case FieldRules::TEXT:
-      return Check(text.size() <= kMaxTextBytes && std::none_of(text.begin(), text.end(), absl::ascii_iscntrl),
+      return Check(text.size() <= kMaxTextBytes &&
+                       std::none_of(text.begin(), text.end(), absl::ascii_iscntrl),
                    "one line of text (at most 256 bytes)", text);
     case FieldRules::ADDRESS:
       return CheckAddress(text, /*listen=*/false);
@@ -215,7 +231,8 @@ std::string CheckFormat(FieldRules::Format format, std::string_view text) {
       return Check(!text.empty() && text.size() <= kMaxTextBytes && ConsistsOf(text, IsTokenChar),
                    "a header name such as x-tier", text);
     case FieldRules::HEADER_VALUE:
-      return std::any_of(text.begin(), text.end(), [](char c) { return absl::ascii_iscntrl(c) && c != '\t'; })
+      return std::any_of(text.begin(), text.end(),
+                         [](char c) { return absl::ascii_iscntrl(c) && c != '\t'; })
                  ? "a header value has no control characters"
                  : "";
     case FieldRules::METHOD:
@@ -241,14 +258,18 @@ std::string CheckRewrite(std::string_view pattern, std::string_view substitution
   if (!CheckRegex(pattern).empty()) return "";
   const re2::RE2 regex(re2::StringPiece(pattern.data(), pattern.size()), re2::RE2::Quiet);
   std::string error;
-  return regex.CheckRewriteString(re2::StringPiece(substitution.data(), substitution.size()), &error) ? "" : error;
+  return regex.CheckRewriteString(re2::StringPiece(substitution.data(), substitution.size()),
+                                  &error)
+             ? ""
+             : error;
 }
 
 bool IsLoopback(std::string_view address) {
   if (address.starts_with("unix:")) return true;
   const std::optional<HostPort> parts = SplitHostPort(address);
   if (!parts.has_value()) return false;
-  return parts->bracketed ? parts->host == "::1" : parts->host.starts_with("127.") && IsIp(AF_INET, parts->host);
+  return parts->bracketed ? parts->host == "::1"
+                          : parts->host.starts_with("127.") && IsIp(AF_INET, parts->host);
 }
 
 }  // namespace pillion::config

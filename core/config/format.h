@@ -18,7 +18,8 @@ std::string CheckFormat(v1::FieldRules::Format format, std::string_view text);
 // CheckFormat says), else what is wrong.
 std::string CheckRewrite(std::string_view pattern, std::string_view substitution);
 
-// True if `address` (of format ADDRESS) can be reached from this machine only: 127.0.0.0/8, ::1, unix:.
+// True if `address` (of format ADDRESS) can be reached from this machine only: 127.0.0.0/8, ::1,
+// unix:.
 bool IsLoopback(std::string_view address);
 
 }  // namespace pillion::config

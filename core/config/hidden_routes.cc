@@ -10,15 +10,16 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "pillion/config/v1/policy.pb.h"
 #include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
 
 namespace pillion::config {
 namespace {
 
 using v1::RouteMatch;
 
-// So many routes with one path are compared with a later one; more would take time and tell nobody anything.
+// So many routes with one path are compared with a later one; more would take time and tell nobody
+// anything.
 constexpr size_t kMaxCandidates = 64;
 
 // What a match asks for, in a form that can be compared.
@@ -74,10 +75,12 @@ bool CoversPath(const Shape& a, const Shape& b) {
 bool Covers(const Shape& a, const Shape& b) {
   if (!CoversPath(a, b)) return false;
   if (!a.methods.empty() &&
-      (b.methods.empty() || !std::includes(a.methods.begin(), a.methods.end(), b.methods.begin(), b.methods.end()))) {
+      (b.methods.empty() ||
+       !std::includes(a.methods.begin(), a.methods.end(), b.methods.begin(), b.methods.end()))) {
     return false;
   }
-  return std::includes(b.conditions.begin(), b.conditions.end(), a.conditions.begin(), a.conditions.end());
+  return std::includes(b.conditions.begin(), b.conditions.end(), a.conditions.begin(),
+                       a.conditions.end());
 }
 
 }  // namespace
@@ -85,8 +88,8 @@ bool Covers(const Shape& a, const Shape& b) {
 std::vector<HiddenRoute> FindHiddenRoutes(const v1::VirtualHost& host) {
   std::vector<HiddenRoute> hidden;
   std::vector<Shape> shapes;
-  // Earlier routes by what their path begins with. Only those whose text the later one begins with can hide
-  // it, which keeps a long list of routes from being compared pair by pair.
+  // Earlier routes by what their path begins with. Only those whose text the later one begins with
+  // can hide it, which keeps a long list of routes from being compared pair by pair.
   absl::flat_hash_map<std::string, std::vector<int>> by_literal;
   for (int i = 0; i < host.routes_size(); ++i) {
     const Shape& shape = shapes.emplace_back(ShapeOf(host.routes(i).match()));
@@ -104,7 +107,8 @@ std::vector<HiddenRoute> FindHiddenRoutes(const v1::VirtualHost& host) {
       look_at(literal);
       look_at("/");
     } else {
-      for (size_t length = 1; length <= literal.size(); ++length) look_at(literal.substr(0, length));
+      for (size_t length = 1; length <= literal.size(); ++length)
+        look_at(literal.substr(0, length));
     }
     if (by.has_value()) hidden.push_back({.route = i, .by = *by});
     std::vector<int>& same = by_literal[literal];

@@ -17,8 +17,8 @@ struct HiddenRoute {
   int by;     // index of the first route that hides it
 };
 
-// Certain cases only: an answer is never wrong, but a route that several together hide, or that a regular
-// expression hides, is not found.
+// Certain cases only: an answer is never wrong, but a route that several together hide, or that a
+// regular expression hides, is not found.
 std::vector<HiddenRoute> FindHiddenRoutes(const v1::VirtualHost& host);
 
 }  // namespace pillion::config

@@ -14,8 +14,8 @@
 namespace pillion::config {
 namespace {
 
-// Reads `files` into one message. An empty file is a mistake unless `allow_empty`. `doubts` looks for what is
-// no mistake but probably not meant.
+// Reads `files` into one message. An empty file is a mistake unless `allow_empty`. `doubts` looks
+// for what is no mistake but probably not meant.
 template <typename Message>
 Loaded<Message> Load(absl::Span<const SourceFile> files, bool allow_empty,
                      void (*doubts)(const Message&, const PlaceMap&, DiagnosticList*)) {
@@ -33,7 +33,8 @@ Loaded<Message> Load(absl::Span<const SourceFile> files, bool allow_empty,
     }
   }
   // A single file that is no YAML has nothing in it that could be missing.
-  if (options.check_references || files.size() > 1) CheckMessage(*message, places, options, &errors, &warnings);
+  if (options.check_references || files.size() > 1)
+    CheckMessage(*message, places, options, &errors, &warnings);
   Loaded<Message> loaded;
   if (errors.size() == 0) {
     if (doubts != nullptr) doubts(*message, places, &warnings);

@@ -4,8 +4,8 @@
 //   Loaded<v1::Policy> loaded = LoadPolicy(*sources);
 //   if (loaded.value == nullptr) std::cerr << ToString(loaded.errors);
 //
-// Every mistake of every file is reported at once. No input crashes, hangs or exhausts memory; a mistake
-// never comes as an exception.
+// Every mistake of every file is reported at once. No input crashes, hangs or exhausts memory; a
+// mistake never comes as an exception.
 //
 // Threads: pure functions.
 #ifndef PILLION_CORE_CONFIG_LOAD_H_
@@ -26,8 +26,8 @@ class Policy;
 class SidecarBootstrap;
 }  // namespace v1
 
-// A message without a mistake and with all defaults filled in; or none, and `errors` says why. `warnings` do
-// not depend on that. Both are sorted by file and place.
+// A message without a mistake and with all defaults filled in; or none, and `errors` says why.
+// `warnings` do not depend on that. Both are sorted by file and place.
 template <typename Message>
 struct Loaded {
   std::unique_ptr<Message> value;
@@ -41,8 +41,8 @@ Loaded<v1::Policy> LoadPolicy(absl::Span<const SourceFile> files);
 Loaded<v1::SidecarBootstrap> LoadSidecarBootstrap(const SourceFile& file);
 Loaded<v1::ControlBootstrap> LoadControlBootstrap(const SourceFile& file);
 
-// The mistakes in a policy that was not read from files (control pushed it); empty if it is good. Call
-// ApplyDefaults (defaults.h) on a good one before use.
+// The mistakes in a policy that was not read from files (control pushed it); empty if it is good.
+// Call ApplyDefaults (defaults.h) on a good one before use.
 std::vector<Diagnostic> CheckPolicy(const v1::Policy& policy);
 
 }  // namespace pillion::config

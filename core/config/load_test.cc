@@ -16,7 +16,9 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-Loaded<v1::Policy> LoadText(const std::string& text) { return LoadPolicy({{SourceFile{"p.yaml", text}}}); }
+Loaded<v1::Policy> LoadText(const std::string& text) {
+  return LoadPolicy({{SourceFile{"p.yaml", text}}});
+}
 
 std::string ErrorsOf(const std::string& text) { return ToString(LoadText(text).errors); }
 
@@ -130,27 +132,35 @@ TEST(LoadPolicy, ReportsAllMistakesOfAllFilesInOrder) {
   });
   EXPECT_EQ(loaded.value, nullptr);
   EXPECT_EQ(ToString(loaded.errors),
-            "policy/a.yaml:4:14: clusters[0].lb_policy: expected one of LEAST_REQUEST, ROUND_ROBIN, RANDOM, found "
+            "policy/a.yaml:4:14: clusters[0].lb_policy: expected one of LEAST_REQUEST, "
+            "ROUND_ROBIN, RANDOM, found "
             "'LEAST'\n"
             "policy/a.yaml:5:3: clusters[0].weight: unknown field\n"
-            "policy/a.yaml:6:9: clusters[1].name: duplicate cluster 'orders'; the first is at policy/a.yaml:2\n"
+            "policy/a.yaml:6:9: clusters[1].name: duplicate cluster 'orders'; the first is at "
+            "policy/a.yaml:2\n"
             "policy/a.yaml:7:14: clusters[1].endpoints: must not be empty\n"
-            "policy/b.yaml:6:23: virtual_hosts[0].routes[0].route.cluster: no cluster 'order' is defined; did you "
+            "policy/b.yaml:6:23: virtual_hosts[0].routes[0].route.cluster: no cluster 'order' is "
+            "defined; did you "
             "mean 'orders'?\n"
-            "policy/b.yaml:6:30: virtual_hosts[0].routes[0].route.timout: unknown field; did you mean 'timeout'?\n"
-            "policy/b.yaml:7:32: virtual_hosts[0].routes[1].match.path: only one of 'prefix' and 'path' can be set\n"
-            "policy/b.yaml:8:40: virtual_hosts[0].routes[1].async.timeout: expected a duration such as 250ms, 15s, "
+            "policy/b.yaml:6:30: virtual_hosts[0].routes[0].route.timout: unknown field; did you "
+            "mean 'timeout'?\n"
+            "policy/b.yaml:7:32: virtual_hosts[0].routes[1].match.path: only one of 'prefix' and "
+            "'path' can be set\n"
+            "policy/b.yaml:8:40: virtual_hosts[0].routes[1].async.timeout: expected a duration "
+            "such as 250ms, 15s, "
             "10m or 24h, found '10'\n");
 }
 
 TEST(LoadPolicy, CountsIndicesWithinEachFile) {
   const Loaded<v1::Policy> loaded = LoadPolicy({
       {"a.yaml", "clusters:\n- { name: a, endpoints: [127.0.0.1:1] }\n"},
-      {"b.yaml", "clusters:\n- { name: a, endpoints: [127.0.0.1:1] }\n- { name: b, endpoints: [here] }\n"},
+      {"b.yaml",
+       "clusters:\n- { name: a, endpoints: [127.0.0.1:1] }\n- { name: b, endpoints: [here] }\n"},
   });
   EXPECT_EQ(ToString(loaded.errors),
             "b.yaml:2:11: clusters[0].name: duplicate cluster 'a'; the first is at a.yaml:2\n"
-            "b.yaml:3:26: clusters[1].endpoints[0].address: the port is missing: expected an address such as "
+            "b.yaml:3:26: clusters[1].endpoints[0].address: the port is missing: expected an "
+            "address such as "
             "127.0.0.1:80, [::1]:80, unix:/path or host.name:80, found 'here'\n");
 }
 
@@ -159,9 +169,10 @@ TEST(LoadPolicy, DoesNotMissWhatAnUnreadableFileMayDefine) {
       {"a.yaml", "clusters: [\n"},
       {"b.yaml", "subscriptions:\n- { name: s, topic: t, cluster: c, path: x }\n"},
   });
-  EXPECT_EQ(ToString(loaded.errors),
-            "a.yaml:2:1: not YAML: end of sequence flow not found\n"
-            "b.yaml:2:42: subscriptions[0].path: expected a path that starts with '/', found 'x'\n");
+  EXPECT_EQ(
+      ToString(loaded.errors),
+      "a.yaml:2:1: not YAML: end of sequence flow not found\n"
+      "b.yaml:2:42: subscriptions[0].path: expected a path that starts with '/', found 'x'\n");
 }
 
 TEST(LoadPolicy, TakesAnEmptyFileForAnEmptyPolicy) {
@@ -176,7 +187,9 @@ struct Mistake {
 
 class PolicyMistake : public testing::TestWithParam<Mistake> {};
 
-TEST_P(PolicyMistake, IsReportedWithPlaceAndFix) { EXPECT_EQ(ErrorsOf(GetParam().text), GetParam().errors); }
+TEST_P(PolicyMistake, IsReportedWithPlaceAndFix) {
+  EXPECT_EQ(ErrorsOf(GetParam().text), GetParam().errors);
+}
 
 constexpr Mistake kSyntax[] = {
     {"clusters: [", "p.yaml:1:1: not YAML: end of sequence flow not found\n"},
@@ -188,7 +201,8 @@ constexpr Mistake kSyntax[] = {
     {"clusters: [1]\n", "p.yaml:1:12: clusters[0]: expected a map, found '1'\n"},
     {"--- {}\n--- {}\n", "p.yaml:2:1: not YAML: a second document; a file holds one\n"},
     {"clusters: !!seq []\n", "p.yaml:1:11: not YAML: tags are not supported\n"},
-    {"clusters: []\nclusters: []\n", "p.yaml:2:1: duplicate key 'clusters'; it is first at line 1\n"},
+    {"clusters: []\nclusters: []\n",
+     "p.yaml:2:1: duplicate key 'clusters'; it is first at line 1\n"},
     {"? [a]\n: b\n", "p.yaml:1:3: expected a field name, found a list\n"},
     {"clusters: &a [*a]\n", "p.yaml:1:15: not YAML: an alias of a node that contains it\n"},
     {"clusters: *a\n", "p.yaml:1:11: not YAML: the referenced anchor is not defined\n"},
@@ -203,9 +217,11 @@ constexpr Mistake kClusters[] = {
     {"clusters:\n- {}\n",
      "p.yaml:2:3: clusters[0].name: required field is missing\n"
      "p.yaml:2:3: clusters[0].endpoints: required field is missing\n"},
-    {"clusters: [{name: '', endpoints: [127.0.0.1:1]}]", "p.yaml:1:19: clusters[0].name: must not be empty\n"},
+    {"clusters: [{name: '', endpoints: [127.0.0.1:1]}]",
+     "p.yaml:1:19: clusters[0].name: must not be empty\n"},
     {"clusters: [{name: a b, endpoints: [127.0.0.1:1]}]",
-     "p.yaml:1:19: clusters[0].name: expected a name of letters, digits and . _ - : / (at most 128), found 'a b'\n"},
+     "p.yaml:1:19: clusters[0].name: expected a name of letters, digits and . _ - : / (at most "
+     "128), found 'a b'\n"},
     {"clusters: [{name: a, endpoints: [127.0.0.1:99999]}]",
      "p.yaml:1:34: clusters[0].endpoints[0].address: '99999' is not a port (1 to 65535)\n"},
     {"clusters: [{name: a, endpoints: [{address: 127.0.0.1:1, weight: 0}]}]",
@@ -219,64 +235,80 @@ constexpr Mistake kClusters[] = {
     {"clusters: [{name: a, endpoints: [127.0.0.1:1], connect_timeout: 0s}]",
      "p.yaml:1:65: clusters[0].connect_timeout: must be at least 1ms\n"},
     {"clusters: [{name: a, endpoints: [127.0.0.1:1], connect_timeout: -1s}]",
-     "p.yaml:1:65: clusters[0].connect_timeout: expected a duration such as 250ms, 15s, 10m or 24h, found '-1s'\n"},
-    {"clusters: [{name: a, endpoints: [127.0.0.1:1], circuit_breakers: {max_requests: 4294967296}}]",
+     "p.yaml:1:65: clusters[0].connect_timeout: expected a duration such as 250ms, 15s, 10m or "
+     "24h, found '-1s'\n"},
+    {"clusters: [{name: a, endpoints: [127.0.0.1:1], circuit_breakers: {max_requests: "
+     "4294967296}}]",
      "p.yaml:1:81: clusters[0].circuit_breakers.max_requests: must be at most 4294967295\n"},
     {"brokers: [{name: b}]", "p.yaml:1:11: brokers[0]: 'embedded' is required\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Clusters, PolicyMistake, testing::ValuesIn(kClusters));
 
 // One route in a virtual host; the text starts at column 1 of line 5.
-#define ROUTE(text)                                           \
-  "clusters: [{name: c, endpoints: [127.0.0.1:1]}]\n"         \
-  "virtual_hosts:\n- name: v\n  domains: [v]\n  routes: [{\n" \
-  text "}]\n"
+#define ROUTE(text)                                   \
+  "clusters: [{name: c, endpoints: [127.0.0.1:1]}]\n" \
+  "virtual_hosts:\n- name: v\n  domains: [v]\n  routes: [{\n" text "}]\n"
 
 constexpr Mistake kRoutes[] = {
     {ROUTE(""),
      "p.yaml:5:12: virtual_hosts[0].routes[0].match: required field is missing\n"
-     "p.yaml:5:12: virtual_hosts[0].routes[0]: one of route, async, publish, direct_response, redirect is required\n"},
+     "p.yaml:5:12: virtual_hosts[0].routes[0]: one of route, async, publish, direct_response, "
+     "redirect is required\n"},
     {ROUTE("match: {}, route: {cluster: c}"),
-     "p.yaml:6:8: virtual_hosts[0].routes[0].match: one of prefix, path, path_separated_prefix, safe_regex is "
+     "p.yaml:6:8: virtual_hosts[0].routes[0].match: one of prefix, path, path_separated_prefix, "
+     "safe_regex is "
      "required\n"},
     {ROUTE("match: {prefix: ''}, route: {cluster: c}"),
      "p.yaml:6:17: virtual_hosts[0].routes[0].match.prefix: must not be empty\n"},
     {ROUTE("match: {prefix: '/a?b'}, route: {cluster: c}"),
      "p.yaml:6:17: virtual_hosts[0].routes[0].match.prefix: a path has no '?' and no '#'\n"},
     {ROUTE("match: {safe_regex: '('}, route: {cluster: c}"),
-     "p.yaml:6:21: virtual_hosts[0].routes[0].match.safe_regex: the regular expression does not compile: missing ): "
+     "p.yaml:6:21: virtual_hosts[0].routes[0].match.safe_regex: the regular expression does not "
+     "compile: missing ): "
      "(\n"},
     {ROUTE("match: {prefix: /, methods: [post]}, route: {cluster: c}"),
-     "p.yaml:6:30: virtual_hosts[0].routes[0].match.methods[0]: methods are written in upper case; did you mean "
+     "p.yaml:6:30: virtual_hosts[0].routes[0].match.methods[0]: methods are written in upper case; "
+     "did you mean "
      "'POST'?\n"},
     {ROUTE("match: {prefix: /, methods: POST}, route: {cluster: c}"),
      "p.yaml:6:29: virtual_hosts[0].routes[0].match.methods: expected a list, found 'POST'\n"},
     {ROUTE("match: {prefix: /, methods: [PUT, PUT]}, route: {cluster: c}"),
      "p.yaml:6:35: virtual_hosts[0].routes[0].match.methods[1]: 'PUT' is in the list twice\n"},
     {ROUTE("match: {prefix: /, headers: [{name: x-a}]}, route: {cluster: c}"),
-     "p.yaml:6:30: virtual_hosts[0].routes[0].match.headers[0]: one of exact, prefix, suffix, contains, safe_regex, "
+     "p.yaml:6:30: virtual_hosts[0].routes[0].match.headers[0]: one of exact, prefix, suffix, "
+     "contains, safe_regex, "
      "present is required\n"},
     {ROUTE("match: {prefix: /, headers: [{name: x-a, present: yes}]}, route: {cluster: c}"),
-     "p.yaml:6:51: virtual_hosts[0].routes[0].match.headers[0].present: expected true or false, found 'yes'\n"},
+     "p.yaml:6:51: virtual_hosts[0].routes[0].match.headers[0].present: expected true or false, "
+     "found 'yes'\n"},
     {ROUTE("match: {prefix: /}, route: {}"),
-     "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is required\n"},
+     "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is "
+     "required\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c, weighted_clusters: [{name: c}]}"),
-     "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is required\n"},
+     "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is "
+     "required\n"},
     {ROUTE("match: {prefix: /}, route: {weighted_clusters: [{name: c, weight: 0}]}"),
      "p.yaml:6:48: virtual_hosts[0].routes[0].route.weighted_clusters: every 'weight' is 0\n"},
-    {ROUTE("match: {prefix: /}, route: {cluster: c, prefix_rewrite: /x, regex_rewrite: {pattern: x}}"),
-     "p.yaml:6:28: virtual_hosts[0].routes[0].route: only one of prefix_rewrite, regex_rewrite can be set\n"},
-    {ROUTE("match: {prefix: /}, route: {cluster: c, regex_rewrite: {pattern: a, substitution: \"\\\\1\"}}"),
-     "p.yaml:6:83: virtual_hosts[0].routes[0].route.regex_rewrite.substitution: does not suit 'pattern': Rewrite "
+    {ROUTE("match: {prefix: /}, route: {cluster: c, prefix_rewrite: /x, regex_rewrite: {pattern: "
+           "x}}"),
+     "p.yaml:6:28: virtual_hosts[0].routes[0].route: only one of prefix_rewrite, regex_rewrite can "
+     "be set\n"},
+    {ROUTE("match: {prefix: /}, route: {cluster: c, regex_rewrite: {pattern: a, substitution: "
+           "\"\\\\1\"}}"),
+     "p.yaml:6:83: virtual_hosts[0].routes[0].route.regex_rewrite.substitution: does not suit "
+     "'pattern': Rewrite "
      "schema requests 1 matches, but the regexp only has 0 parenthesized subexpressions.\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: 'gateway-errors'}}"),
-     "p.yaml:6:66: virtual_hosts[0].routes[0].route.retry_policy.retry_on: 'gateway-errors' is not a retry condition; "
+     "p.yaml:6:66: virtual_hosts[0].routes[0].route.retry_policy.retry_on: 'gateway-errors' is not "
+     "a retry condition; "
      "did you mean 'gateway-error'?\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c, retry_buffer_bytes: 64KB}"),
-     "p.yaml:6:61: virtual_hosts[0].routes[0].route.retry_buffer_bytes: expected a size such as 64KiB, 8MiB or a "
+     "p.yaml:6:61: virtual_hosts[0].routes[0].route.retry_buffer_bytes: expected a size such as "
+     "64KiB, 8MiB or a "
      "number of bytes, found '64KB'\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c, request_headers_to_add: {\"x a\": b}}"),
-     "p.yaml:6:66: virtual_hosts[0].routes[0].route.request_headers_to_add[0].name: expected a header name such as "
+     "p.yaml:6:66: virtual_hosts[0].routes[0].route.request_headers_to_add[0].name: expected a "
+     "header name such as "
      "x-tier, found 'x a'\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c}, async: {cluster: c}"),
      "p.yaml:6:49: virtual_hosts[0].routes[0].async: only one of 'route' and 'async' can be set\n"},
@@ -285,7 +317,8 @@ constexpr Mistake kRoutes[] = {
     {ROUTE("match: {prefix: /}, async: {cluster: c, wait: 2m}"),
      "p.yaml:6:47: virtual_hosts[0].routes[0].async.wait: must be at most 60s\n"},
     {ROUTE("match: {prefix: /}, publish: {topic: 'a..b', broker: b}"),
-     "p.yaml:6:38: virtual_hosts[0].routes[0].publish.topic: expected a topic such as order.changed, found 'a..b'\n"
+     "p.yaml:6:38: virtual_hosts[0].routes[0].publish.topic: expected a topic such as "
+     "order.changed, found 'a..b'\n"
      "p.yaml:6:54: virtual_hosts[0].routes[0].publish.broker: no broker 'b' is defined\n"},
     {ROUTE("match: {prefix: /}, direct_response: {status: 99}"),
      "p.yaml:6:47: virtual_hosts[0].routes[0].direct_response.status: must be at least 200\n"},
@@ -294,7 +327,8 @@ constexpr Mistake kRoutes[] = {
     {ROUTE("match: 5, route: 6"),
      "p.yaml:6:8: virtual_hosts[0].routes[0].match: expected a map, found '5'\n"
      "p.yaml:6:18: virtual_hosts[0].routes[0].route: expected a map, found '6'\n"},
-    {ROUTE("name: x, match: {prefix: /}, route: {cluster: c}}, {name: x, match: {prefix: /}, route: {cluster: c}"),
+    {ROUTE("name: x, match: {prefix: /}, route: {cluster: c}}, {name: x, match: {prefix: /}, "
+           "route: {cluster: c}"),
      "p.yaml:6:59: virtual_hosts[0].routes[1].name: 'x' is in 'routes' twice\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Routes, PolicyMistake, testing::ValuesIn(kRoutes));
@@ -303,17 +337,21 @@ constexpr Mistake kDomains[] = {
     {"virtual_hosts: [{name: v, domains: [A, a]}]",
      "p.yaml:1:40: virtual_hosts[0].domains[1]: duplicate domain 'a'; the first is at p.yaml:1\n"},
     {"virtual_hosts: [{name: v, domains: ['*a']}]",
-     "p.yaml:1:37: virtual_hosts[0].domains[0]: expected a domain such as orders, orders.local:8080, *.local, orders.* "
+     "p.yaml:1:37: virtual_hosts[0].domains[0]: expected a domain such as orders, "
+     "orders.local:8080, *.local, orders.* "
      "or *, found '*a'\n"},
     {"virtual_hosts: [{name: v, domains: ['a:x']}]",
-     "p.yaml:1:37: virtual_hosts[0].domains[0]: expected a domain such as orders, orders.local:8080, *.local, orders.* "
+     "p.yaml:1:37: virtual_hosts[0].domains[0]: expected a domain such as orders, "
+     "orders.local:8080, *.local, orders.* "
      "or *, found 'a:x'\n"},
-    {"virtual_hosts: [{name: v}]", "p.yaml:1:17: virtual_hosts[0].domains: required field is missing\n"},
+    {"virtual_hosts: [{name: v}]",
+     "p.yaml:1:17: virtual_hosts[0].domains: required field is missing\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Domains, PolicyMistake, testing::ValuesIn(kDomains));
 
 TEST(LoadPolicy, AcceptsEveryFormOfDomain) {
-  EXPECT_EQ(ErrorsOf("virtual_hosts: [{name: v, domains: [a, 'b:80', '*', '*:8080', '*.a', 'a.*', '*.a:80', 'a.*:80', "
+  EXPECT_EQ(ErrorsOf("virtual_hosts: [{name: v, domains: [a, 'b:80', '*', '*:8080', '*.a', 'a.*', "
+                     "'*.a:80', 'a.*:80', "
                      "127.0.0.1, '[::1]', '[::1]:80']}]"),
             "");
 }
@@ -336,14 +374,16 @@ TEST(LoadPolicy, RefusesTooLargeAFile) {
 }
 
 TEST(LoadPolicy, RefusesTooDeepNesting) {
-  EXPECT_EQ(ErrorsOf("a: " + std::string(100'000, '[')), "p.yaml:1:36: not YAML: nested deeper than 64 levels\n");
+  EXPECT_EQ(ErrorsOf("a: " + std::string(100'000, '[')),
+            "p.yaml:1:36: not YAML: nested deeper than 64 levels\n");
 }
 
 TEST(LoadPolicy, RefusesAliasesThatExpandWithoutEnd) {
   std::string text = "a0: &a0 [x]\n";
   for (int i = 1; i < 30; ++i) {
     const std::string before = "*a" + std::to_string(i - 1);
-    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before + "]\n";
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before +
+            "]\n";
   }
   EXPECT_EQ(ErrorsOf(text), "p.yaml:18:6: not YAML: more than 500000 nodes, aliases resolved\n");
 }
@@ -371,10 +411,13 @@ virtual_hosts:
   - { match: { prefix: / }, direct_response: { status: 206 } }
   - { match: { safe_regex: /b.* }, direct_response: { status: 207 } }
 )"),
-            "p.yaml:7:5: virtual_hosts[0].routes[1]: never gets a call: routes[0] 'all gets' before it matches all of "
+            "p.yaml:7:5: virtual_hosts[0].routes[1]: never gets a call: routes[0] 'all gets' "
+            "before it matches all of "
             "them\n"
-            "p.yaml:10:5: virtual_hosts[0].routes[4]: never gets a call: routes[3] before it matches all of them\n"
-            "p.yaml:13:5: virtual_hosts[0].routes[7]: never gets a call: routes[6] before it matches all of them\n");
+            "p.yaml:10:5: virtual_hosts[0].routes[4]: never gets a call: routes[3] before it "
+            "matches all of them\n"
+            "p.yaml:13:5: virtual_hosts[0].routes[7]: never gets a call: routes[6] before it "
+            "matches all of them\n");
 }
 
 TEST(LoadPolicy, WarnsOfTopicsWithoutACounterpart) {
@@ -391,13 +434,17 @@ subscriptions:
 - { name: s, topic: order.change, cluster: c }
 - { name: t, topic: user.*, cluster: c }
 )"),
-            "p.yaml:8:46: virtual_hosts[0].routes[0].publish.topic: no subscription takes topic 'order.changed' from "
+            "p.yaml:8:46: virtual_hosts[0].routes[0].publish.topic: no subscription takes topic "
+            "'order.changed' from "
             "broker 'embedded'; did you mean 'order.change'?\n"
-            "p.yaml:9:46: virtual_hosts[0].routes[1].publish.topic: no subscription takes topic 'user.created' from "
+            "p.yaml:9:46: virtual_hosts[0].routes[1].publish.topic: no subscription takes topic "
+            "'user.created' from "
             "broker 'other'\n"
-            "p.yaml:11:21: subscriptions[0].topic: no route publishes or emits a topic that 'order.change' matches on "
+            "p.yaml:11:21: subscriptions[0].topic: no route publishes or emits a topic that "
+            "'order.change' matches on "
             "broker 'embedded'; did you mean 'order.changed'?\n"
-            "p.yaml:12:21: subscriptions[1].topic: no route publishes or emits a topic that 'user.*' matches on broker "
+            "p.yaml:12:21: subscriptions[1].topic: no route publishes or emits a topic that "
+            "'user.*' matches on broker "
             "'embedded'\n");
 }
 
@@ -411,9 +458,12 @@ TEST(CheckPolicy, ReportsByPathWhatWasNotReadFromAFile) {
   EXPECT_EQ(ToString(CheckPolicy(policy)),
             "clusters[0].connect_timeout: not a duration, or too long\n"
             "clusters[1].lb_policy: unknown value 77\n"
-            "virtual_hosts[0].routes[1]: one of route, async, publish, direct_response, redirect is required\n"
-            "virtual_hosts[0].routes[0].async.cluster: no cluster 'orders' is defined; did you mean 'oders'?\n"
-            "virtual_hosts[0].routes[2].route.cluster: no cluster 'orders' is defined; did you mean 'oders'?\n");
+            "virtual_hosts[0].routes[1]: one of route, async, publish, direct_response, redirect "
+            "is required\n"
+            "virtual_hosts[0].routes[0].async.cluster: no cluster 'orders' is defined; did you "
+            "mean 'oders'?\n"
+            "virtual_hosts[0].routes[2].route.cluster: no cluster 'orders' is defined; did you "
+            "mean 'oders'?\n");
 }
 
 TEST(ToYaml, PrintsWhatTheLoaderReadsBackAsTheSame) {
@@ -429,9 +479,10 @@ TEST(ToYaml, QuotesTextThatYamlWouldTakeForSomethingElse) {
   v1::Policy policy;
   v1::DirectResponseAction* answer =
       policy.add_virtual_hosts()->add_routes()->mutable_direct_response();
-  const std::string bodies[] = {"",     "null", "true", "1",     "-",     "a: b", "a #b",          "\"\\\n\t\x01",
-                                "&a",   "*a",   "- a",  "a:",    "1.5e3", "~",    "caf\xc3\xa9",   "{a}",
-                                "0x10", "on",   " a",   "a, b]", "!x",    "%d",   "\xe2\x82\xac!", "a\r\nb"};
+  const std::string bodies[] = {
+      "",     "null", "true", "1",     "-",     "a: b", "a #b",          "\"\\\n\t\x01",
+      "&a",   "*a",   "- a",  "a:",    "1.5e3", "~",    "caf\xc3\xa9",   "{a}",
+      "0x10", "on",   " a",   "a, b]", "!x",    "%d",   "\xe2\x82\xac!", "a\r\nb"};
   for (const std::string& body : bodies) {
     answer->set_body(body);
     const std::string yaml = ToYaml(policy);
@@ -439,9 +490,11 @@ TEST(ToYaml, QuotesTextThatYamlWouldTakeForSomethingElse) {
     v1::HeaderValue header;
     header.set_name("x");
     header.set_value(body);
-    const std::string text = "clusters: [{name: c, endpoints: [127.0.0.1:1]}]\nvirtual_hosts:\n- name: v\n"
-                             "  domains: [v]\n  routes:\n  - match: { path: / }\n    direct_response:\n      status: 200\n" +
-                             (body.empty() ? std::string() : "      " + ToYaml(*answer).substr(0));
+    const std::string text =
+        "clusters: [{name: c, endpoints: [127.0.0.1:1]}]\nvirtual_hosts:\n- name: v\n"
+        "  domains: [v]\n  routes:\n  - match: { path: / }\n    direct_response:\n      status: "
+        "200\n" +
+        (body.empty() ? std::string() : "      " + ToYaml(*answer).substr(0));
     const Loaded<v1::Policy> loaded = LoadText(text);
     ASSERT_EQ(ToString(loaded.errors), "") << text;
     EXPECT_EQ(loaded.value->virtual_hosts(0).routes(0).direct_response().body(), body);
@@ -467,7 +520,9 @@ TEST(ToJson, KeepsTheFieldNames) {
   EXPECT_EQ(ToJson(endpoint), "{\n \"address\": \"127.0.0.1:1\"\n}\n");
 }
 
-Loaded<v1::SidecarBootstrap> LoadSidecar(const std::string& text) { return LoadSidecarBootstrap({"s.yaml", text}); }
+Loaded<v1::SidecarBootstrap> LoadSidecar(const std::string& text) {
+  return LoadSidecarBootstrap({"s.yaml", text});
+}
 
 TEST(LoadSidecarBootstrap, ReadsTheReferenceAndFillsInDefaults) {
   const Loaded<v1::SidecarBootstrap> loaded = LoadSidecar(R"(
@@ -491,7 +546,8 @@ runtime: { workers: 2, io: auto }
 }
 
 TEST(LoadSidecarBootstrap, ReportsAllMistakes) {
-  EXPECT_EQ(ToString(LoadSidecar(R"(
+  EXPECT_EQ(
+      ToString(LoadSidecar(R"(
 admin: { address: localhost:15000 }
 listeners:
 - { name: a, address: 127.0.0.1:0, app: 127.0.0.1:1 }
@@ -500,22 +556,24 @@ listeners:
 policy: { files: [], control: {} }
 limits: { max_header_bytes: 1 }
 )")
-                         .errors),
-            "s.yaml:2:1: node: required field is missing\n"
-            "s.yaml:2:1: store: required field is missing\n"
-            "s.yaml:2:19: admin.address: expected an address such as 127.0.0.1:80, [::1]:80 or unix:/path, found "
-            "'localhost:15000'\n"
-            "s.yaml:4:41: listeners[0].app: makes sense only with 'direction=INBOUND'\n"
-            "s.yaml:5:3: listeners[1].app: required field is missing (because of 'direction=INBOUND')\n"
-            "s.yaml:5:11: listeners[1].name: duplicate listener 'a'; the first is at s.yaml:4\n"
-            "s.yaml:6:47: listeners[2].direction: expected one of OUTBOUND, INBOUND, found 'IN'\n"
-            "s.yaml:7:9: policy: exactly one of control, files is required\n"
-            "s.yaml:7:31: policy.control.address: required field is missing\n"
-            "s.yaml:8:29: limits.max_header_bytes: must be at least 1KiB\n");
+                   .errors),
+      "s.yaml:2:1: node: required field is missing\n"
+      "s.yaml:2:1: store: required field is missing\n"
+      "s.yaml:2:19: admin.address: expected an address such as 127.0.0.1:80, [::1]:80 or "
+      "unix:/path, found "
+      "'localhost:15000'\n"
+      "s.yaml:4:41: listeners[0].app: makes sense only with 'direction=INBOUND'\n"
+      "s.yaml:5:3: listeners[1].app: required field is missing (because of 'direction=INBOUND')\n"
+      "s.yaml:5:11: listeners[1].name: duplicate listener 'a'; the first is at s.yaml:4\n"
+      "s.yaml:6:47: listeners[2].direction: expected one of OUTBOUND, INBOUND, found 'IN'\n"
+      "s.yaml:7:9: policy: exactly one of control, files is required\n"
+      "s.yaml:7:31: policy.control.address: required field is missing\n"
+      "s.yaml:8:29: limits.max_header_bytes: must be at least 1KiB\n");
 }
 
 TEST(LoadSidecarBootstrap, SaysThatAnEmptyFileIsNoBootstrap) {
-  EXPECT_EQ(ToString(LoadSidecar("").errors).substr(0, 44), "s.yaml:1:1: expected a map, found nothing\ns.");
+  EXPECT_EQ(ToString(LoadSidecar("").errors).substr(0, 44),
+            "s.yaml:1:1: expected a map, found nothing\ns.");
 }
 
 TEST(LoadControlBootstrap, WarnsOfAnOpenDoor) {
@@ -527,7 +585,8 @@ state: { path: state/ }
 )"});
   ASSERT_EQ(ToString(loaded.errors), "");
   EXPECT_EQ(ToString(loaded.warnings),
-            "c.yaml:3:18: rest.address: '0.0.0.0:18001' can be reached from other machines, and nothing there asks who "
+            "c.yaml:3:18: rest.address: '0.0.0.0:18001' can be reached from other machines, and "
+            "nothing there asks who "
             "calls\n");
 }
 

@@ -23,11 +23,15 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// True if `text` needs no quotes anywhere in block or flow context, and cannot be taken for another type.
+// True if `text` needs no quotes anywhere in block or flow context, and cannot be taken for another
+// type.
 bool IsPlain(std::string_view text) {
-  if (text.empty() || !(absl::ascii_isalnum(text.front()) || text.front() == '/' || text.front() == '_')) return false;
+  if (text.empty() ||
+      !(absl::ascii_isalnum(text.front()) || text.front() == '/' || text.front() == '_'))
+    return false;
   for (const char c : text) {
-    if (!absl::ascii_isalnum(c) && std::string_view("_-./:+").find(c) == std::string_view::npos) return false;
+    if (!absl::ascii_isalnum(c) && std::string_view("_-./:+").find(c) == std::string_view::npos)
+      return false;
   }
   if (text.back() == ':') return false;
   for (std::string_view reserved : {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}) {
@@ -82,7 +86,8 @@ class YamlPrinter {
 };
 
 std::vector<const FieldDescriptor*> SetFields(const Message& message) {
-  std::vector<const FieldDescriptor*> fields;  // in the order of the schema, which ListFields does not keep
+  std::vector<const FieldDescriptor*>
+      fields;  // in the order of the schema, which ListFields does not keep
   const Descriptor& type = *message.GetDescriptor();
   for (int i = 0; i < type.field_count(); ++i) {
     if (IsSet(message, *type.field(i))) fields.push_back(type.field(i));

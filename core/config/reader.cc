@@ -19,8 +19,8 @@
 #include "core/config/rules.h"
 #include "core/config/suggest.h"
 #include "core/config/units.h"
-#include "pillion/config/v1/annotations.pb.h"
 #include "core/strings.h"
+#include "pillion/config/v1/annotations.pb.h"
 
 namespace pillion::config {
 namespace {
@@ -51,7 +51,6 @@ std::string Describe(const YamlNode& node) {
   return "";
 }
 
-
 const EnumValueDescriptor* FindEnumValue(const EnumDescriptor* type, std::string_view text) {
   for (int i = 0; i < type->value_count(); ++i) {
     if (absl::EqualsIgnoreCase(type->value(i)->name(), ToAbsl(text))) return type->value(i);
@@ -75,9 +74,11 @@ class Reader {
  private:
   using Entries = std::vector<std::pair<const YamlNode*, const YamlNode*>>;
 
-  // The entries of a map, with those that `<<` merges in; says what keys are not text or occur twice.
+  // The entries of a map, with those that `<<` merges in; says what keys are not text or occur
+  // twice.
   Entries EntriesOf(const YamlNode& map);
-  void Merge(const YamlNode& from, absl::flat_hash_map<absl::string_view, const YamlNode*>* seen, Entries* into);
+  void Merge(const YamlNode& from, absl::flat_hash_map<absl::string_view, const YamlNode*>* seen,
+             Entries* into);
 
   void ReadField(const YamlNode& node, const FieldDescriptor* field, Message* message);
   void ReadList(const YamlNode& node, const FieldDescriptor* field, Message* message);
@@ -106,7 +107,9 @@ class Reader {
     place.bad = true;
     return place;
   }
-  void Push(std::string_view name) { path_.push_back(path_.empty() ? std::string(name) : StrCat(".", name)); }
+  void Push(std::string_view name) {
+    path_.push_back(path_.empty() ? std::string(name) : StrCat(".", name));
+  }
   void Push(size_t index) { path_.push_back(StrCat("[", index, "]")); }
   void Pop() { path_.pop_back(); }
 
@@ -124,20 +127,22 @@ Reader::Entries Reader::EntriesOf(const YamlNode& map) {
     if (key->kind != YamlNode::Kind::kScalar) {
       Fail(*key, StrCat("expected a field name, found ", Describe(*key)));
     } else if (const auto [first, is_new] = seen.try_emplace(key->text, key); !is_new) {
-      Fail(*key, StrCat("duplicate key '", key->text, "'; it is first at line ", first->second->line));
+      Fail(*key,
+           StrCat("duplicate key '", key->text, "'; it is first at line ", first->second->line));
     } else if (key->text == "<<") {
       merged.push_back(value);
     } else {
       entries.emplace_back(key, value);
     }
   }
-  for (const YamlNode* value : merged) Merge(*value, &seen, &entries);  // last, as what is there already wins
+  for (const YamlNode* value : merged)
+    Merge(*value, &seen, &entries);  // last, as what is there already wins
   return entries;
 }
 
 // https://yaml.org/type/merge.html
-void Reader::Merge(const YamlNode& from, absl::flat_hash_map<absl::string_view, const YamlNode*>* seen,
-                   Entries* into) {
+void Reader::Merge(const YamlNode& from,
+                   absl::flat_hash_map<absl::string_view, const YamlNode*>* seen, Entries* into) {
   if (from.kind == YamlNode::Kind::kList) {
     for (const YamlNode* item : from.items) Merge(*item, seen, into);
   } else if (from.kind == YamlNode::Kind::kMap) {
@@ -179,7 +184,8 @@ void Reader::Read(const YamlNode& node, Message* message) {
 void Reader::ReadField(const YamlNode& node, const FieldDescriptor* field, Message* message) {
   const OneofDescriptor* oneof = field->real_containing_oneof();
   if (oneof != nullptr && message->GetReflection()->HasOneof(*message, oneof)) {
-    const FieldDescriptor* other = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
+    const FieldDescriptor* other =
+        message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
     Fail(node, StrCat("only one of '", other->name(), "' and '", field->name(), "' can be set"));
     return;
   }
@@ -212,8 +218,7 @@ void Reader::ReadList(const YamlNode& node, const FieldDescriptor* field, Messag
 }
 
 void Reader::ReadMapForm(const YamlNode& node, const FieldDescriptor* field, Message* message) {
-  const std::pair<std::string, std::string> names =
-      absl::StrSplit(RulesOf(*field).map_form(), ',');
+  const std::pair<std::string, std::string> names = absl::StrSplit(RulesOf(*field).map_form(), ',');
   const Descriptor* type = field->message_type();
   int position = 0;
   for (const auto& [key, value] : EntriesOf(node)) {
@@ -228,10 +233,13 @@ void Reader::ReadMapForm(const YamlNode& node, const FieldDescriptor* field, Mes
   }
 }
 
-bool Reader::ReadValue(const YamlNode& node, const FieldDescriptor* field, int index, Message* message) {
-  if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return ReadScalar(node, field, message);
+bool Reader::ReadValue(const YamlNode& node, const FieldDescriptor* field, int index,
+                       Message* message) {
+  if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE)
+    return ReadScalar(node, field, message);
   if (!IsDuration(*field)) {
-    Read(node, Sub(field, message));  // what is no message at all leaves an empty one whose place is bad
+    Read(node,
+         Sub(field, message));  // what is no message at all leaves an empty one whose place is bad
     return true;
   }
   const std::optional<absl::Duration> duration =
@@ -245,7 +253,8 @@ bool Reader::ReadValue(const YamlNode& node, const FieldDescriptor* field, int i
 bool Reader::ReadScalar(const YamlNode& node, const FieldDescriptor* field, Message* message) {
   const Reflection* reflection = message->GetReflection();
   const auto put = [&](auto set, auto add, auto value) {
-    field->is_repeated() ? (reflection->*add)(message, field, value) : (reflection->*set)(message, field, value);
+    field->is_repeated() ? (reflection->*add)(message, field, value)
+                         : (reflection->*set)(message, field, value);
     return true;
   };
   const bool is_scalar = node.kind == YamlNode::Kind::kScalar;
@@ -264,10 +273,13 @@ bool Reader::ReadScalar(const YamlNode& node, const FieldDescriptor* field, Mess
     case FieldDescriptor::CPPTYPE_UINT64: {
       const bool size = RulesOf(*field).format() == v1::FieldRules::SIZE;
       // A bare number is a size, too; quotes or a unit make it something else.
-      const bool is_number = size || (node.plain && !node.text.empty() && absl::ascii_isdigit(node.text.back()));
-      const std::optional<uint64_t> number = is_scalar && is_number ? ParseSize(node.text) : std::nullopt;
+      const bool is_number =
+          size || (node.plain && !node.text.empty() && absl::ascii_isdigit(node.text.back()));
+      const std::optional<uint64_t> number =
+          is_scalar && is_number ? ParseSize(node.text) : std::nullopt;
       if (!number.has_value()) {
-        return WrongType(node, size ? "a size such as 64KiB, 8MiB or a number of bytes" : "a whole number");
+        return WrongType(
+            node, size ? "a size such as 64KiB, 8MiB or a number of bytes" : "a whole number");
       }
       if (field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64) {
         return put(&Reflection::SetUInt64, &Reflection::AddUInt64, *number);
@@ -276,10 +288,12 @@ bool Reader::ReadScalar(const YamlNode& node, const FieldDescriptor* field, Mess
       return put(&Reflection::SetUInt32, &Reflection::AddUInt32, static_cast<uint32_t>(*number));
     }
     case FieldDescriptor::CPPTYPE_ENUM: {
-      const EnumValueDescriptor* value = is_scalar ? FindEnumValue(field->enum_type(), node.text) : nullptr;
+      const EnumValueDescriptor* value =
+          is_scalar ? FindEnumValue(field->enum_type(), node.text) : nullptr;
       if (value == nullptr) {
         const std::vector<std::string> names = EnumNames(field->enum_type());
-        return WrongType(node, StrCat(names.size() == 1 ? "" : "one of ", absl::StrJoin(names, ", ")));
+        return WrongType(node,
+                         StrCat(names.size() == 1 ? "" : "one of ", absl::StrJoin(names, ", ")));
       }
       return put(&Reflection::SetEnum, &Reflection::AddEnum, value);
     }
@@ -291,7 +305,8 @@ bool Reader::ReadScalar(const YamlNode& node, const FieldDescriptor* field, Mess
 
 Message* Reader::Sub(const FieldDescriptor* field, Message* message) {
   const Reflection* reflection = message->GetReflection();
-  return field->is_repeated() ? reflection->AddMessage(message, field) : reflection->MutableMessage(message, field);
+  return field->is_repeated() ? reflection->AddMessage(message, field)
+                              : reflection->MutableMessage(message, field);
 }
 
 }  // namespace

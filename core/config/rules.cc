@@ -18,12 +18,17 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-const v1::FieldRules& RulesOf(const FieldDescriptor& field) { return field.options().GetExtension(v1::rules); }
+const v1::FieldRules& RulesOf(const FieldDescriptor& field) {
+  return field.options().GetExtension(v1::rules);
+}
 
-const v1::MessageRules& RulesOf(const Descriptor& type) { return type.options().GetExtension(v1::message_rules); }
+const v1::MessageRules& RulesOf(const Descriptor& type) {
+  return type.options().GetExtension(v1::message_rules);
+}
 
 const v1::EnumValueRules& RulesOf(v1::FieldRules::Kind kind) {
-  return v1::FieldRules::Kind_descriptor()->FindValueByNumber(kind)->options().GetExtension(v1::value_rules);
+  return v1::FieldRules::Kind_descriptor()->FindValueByNumber(kind)->options().GetExtension(
+      v1::value_rules);
 }
 
 bool IsDuration(const FieldDescriptor& field) {
@@ -42,13 +47,15 @@ std::vector<const FieldDescriptor*> FieldsNamed(const Descriptor& type, std::str
 
 bool IsSet(const Message& message, const FieldDescriptor& field) {
   const Reflection& reflection = *message.GetReflection();
-  return field.is_repeated() ? reflection.FieldSize(message, &field) > 0 : reflection.HasField(message, &field);
+  return field.is_repeated() ? reflection.FieldSize(message, &field) > 0
+                             : reflection.HasField(message, &field);
 }
 
 std::string ValueText(const Message& message, const FieldDescriptor& field, int index) {
   const Reflection& reflection = *message.GetReflection();
   const auto value = [&](auto get, auto get_element) {
-    return index < 0 ? (reflection.*get)(message, &field) : (reflection.*get_element)(message, &field, index);
+    return index < 0 ? (reflection.*get)(message, &field)
+                     : (reflection.*get_element)(message, &field, index);
   };
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
@@ -63,7 +70,8 @@ std::string ValueText(const Message& message, const FieldDescriptor& field, int 
     }
     case FieldDescriptor::CPPTYPE_ENUM: {
       const int number = value(&Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue);
-      const auto* known = field.enum_type()->FindValueByNumber(number);  // a newer peer can send an unknown one
+      const auto* known =
+          field.enum_type()->FindValueByNumber(number);  // a newer peer can send an unknown one
       return known != nullptr ? known->name() : StrCat(number);
     }
     default:
@@ -74,11 +82,13 @@ std::string ValueText(const Message& message, const FieldDescriptor& field, int 
 }
 
 bool Holds(std::string_view condition, const Message& message) {
-  const std::pair<std::string, std::string> parts = absl::StrSplit(ToAbsl(condition), absl::MaxSplits('=', 1));
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(ToAbsl(condition), absl::MaxSplits('=', 1));
   const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(parts.first);
   assert(field != nullptr);
   if (parts.second.empty()) return IsSet(message, *field);
-  return (IsSet(message, *field) ? ValueText(message, *field) : RulesOf(*field).default_value()) == parts.second;
+  return (IsSet(message, *field) ? ValueText(message, *field) : RulesOf(*field).default_value()) ==
+         parts.second;
 }
 
 }  // namespace pillion::config

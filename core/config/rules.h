@@ -26,19 +26,20 @@ const v1::EnumValueRules& RulesOf(v1::FieldRules::Kind kind);
 bool IsDuration(const google::protobuf::FieldDescriptor& field);
 
 // The fields of `type` that a comma-separated list names. REQUIRES: they exist.
-std::vector<const google::protobuf::FieldDescriptor*> FieldsNamed(const google::protobuf::Descriptor& type,
-                                                                  std::string_view list);
+std::vector<const google::protobuf::FieldDescriptor*> FieldsNamed(
+    const google::protobuf::Descriptor& type, std::string_view list);
 
 // True if the singular field is set, or the list is not empty.
-bool IsSet(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field);
+bool IsSet(const google::protobuf::Message& message,
+           const google::protobuf::FieldDescriptor& field);
 
-// Element `index` of a list (-1: the singular field) as people write it: text as it is, numbers in decimal,
-// sizes with units, durations, enum values by name. REQUIRES: no message but a Duration.
-std::string ValueText(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field,
-                      int index = -1);
+// Element `index` of a list (-1: the singular field) as people write it: text as it is, numbers in
+// decimal, sizes with units, durations, enum values by name. REQUIRES: no message but a Duration.
+std::string ValueText(const google::protobuf::Message& message,
+                      const google::protobuf::FieldDescriptor& field, int index = -1);
 
-// A condition of FieldRules.only_if, "field" or "field=VALUE", on `message`; a field that is not set has its
-// default value.
+// A condition of FieldRules.only_if, "field" or "field=VALUE", on `message`; a field that is not
+// set has its default value.
 bool Holds(std::string_view condition, const google::protobuf::Message& message);
 
 }  // namespace pillion::config

@@ -32,7 +32,8 @@ void ForEachType(const std::function<void(const Descriptor&)>& visit) {
     visit(type);
     for (int i = 0; i < type.field_count(); ++i) {
       const FieldDescriptor& field = *type.field(i);
-      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field)) walk(*field.message_type());
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field))
+        walk(*field.message_type());
     }
   };
   walk(*v1::Policy::descriptor());
@@ -84,7 +85,8 @@ TEST(Schema, NamesOnlyFieldsThatExist) {
     exists(RulesOf(type).short_form());
     for (const auto* groups : {&RulesOf(type).exactly_one_of(), &RulesOf(type).at_most_one_of()}) {
       for (const std::string& group : *groups) {
-        for (const std::string& name : std::vector<std::string>(absl::StrSplit(group, ','))) exists(name);
+        for (const std::string& name : std::vector<std::string>(absl::StrSplit(group, ',')))
+          exists(name);
       }
     }
     for (int i = 0; i < type.field_count(); ++i) {
@@ -103,7 +105,8 @@ TEST(Schema, WritesBoundsInTheUnitOfTheField) {
   ForEachField([](const FieldDescriptor& field) {
     for (const std::string& bound : {RulesOf(field).min(), RulesOf(field).max()}) {
       if (bound.empty()) continue;
-      EXPECT_TRUE(IsDuration(field) ? ParseDuration(bound).has_value() : ParseSize(bound).has_value())
+      EXPECT_TRUE(IsDuration(field) ? ParseDuration(bound).has_value()
+                                    : ParseSize(bound).has_value())
           << field.full_name();
     }
   });

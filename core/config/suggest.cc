@@ -39,10 +39,12 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string_view
   if (word.empty() || word.size() > kMaxLength) return "";
   const std::string wanted = absl::AsciiStrToLower(ToAbsl(word));
   // A third of the word may be wrong, and two characters where that is less.
-  size_t best_distance = std::max<size_t>(wanted.size() / 3, std::min<size_t>(2, wanted.size() - 1)) + 1;
+  size_t best_distance =
+      std::max<size_t>(wanted.size() / 3, std::min<size_t>(2, wanted.size() - 1)) + 1;
   std::string_view best;
   for (std::string_view candidate : candidates) {
-    if (candidate.empty() || candidate.size() > kMaxLength || candidate.size() > wanted.size() + best_distance ||
+    if (candidate.empty() || candidate.size() > kMaxLength ||
+        candidate.size() > wanted.size() + best_distance ||
         wanted.size() > candidate.size() + best_distance) {
       continue;
     }

@@ -10,13 +10,15 @@
 namespace pillion::config {
 namespace {
 
-constexpr std::pair<std::string_view, int> kUnits[] = {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
+constexpr std::pair<std::string_view, int> kUnits[] = {
+    {"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
 
 }  // namespace
 
 std::optional<absl::Duration> ParseDuration(std::string_view text) {
   // Abseil also reads signs and "inf", which nobody should write.
-  if (text.empty() || text.find_first_not_of("0123456789.numsh") != std::string_view::npos) return std::nullopt;
+  if (text.empty() || text.find_first_not_of("0123456789.numsh") != std::string_view::npos)
+    return std::nullopt;
   absl::Duration duration;
   if (!absl::ParseDuration(ToAbsl(text), &duration) || duration > kMaxDuration) return std::nullopt;
   return duration;

@@ -20,15 +20,15 @@ namespace pillion::config {
 // The longest duration that can be written.
 inline constexpr absl::Duration kMaxDuration = absl::Hours(1'000'000);
 
-// A number and a unit (ns, us, ms, s, m, h), or several as in 1h30m; fractions as in 1.5s; 0 needs no unit.
-// Not negative, at most kMaxDuration. nullopt: not a duration.
+// A number and a unit (ns, us, ms, s, m, h), or several as in 1h30m; fractions as in 1.5s; 0 needs
+// no unit. Not negative, at most kMaxDuration. nullopt: not a duration.
 std::optional<absl::Duration> ParseDuration(std::string_view text);
 
 // The shortest text that ParseDuration reads as `duration`; "0s" for zero.
 std::string DurationText(absl::Duration duration);
 
-// A whole number of bytes, with B, KiB, MiB, GiB or TiB after it or nothing. nullopt: not a size, or more
-// than 2^64 - 1 bytes.
+// A whole number of bytes, with B, KiB, MiB, GiB or TiB after it or nothing. nullopt: not a size,
+// or more than 2^64 - 1 bytes.
 std::optional<uint64_t> ParseSize(std::string_view text);
 
 // The text with the largest unit that divides `bytes`.

@@ -19,15 +19,16 @@ TEST(ParseDuration, ReadsWhatPeopleWrite) {
 }
 
 TEST(ParseDuration, RefusesEverythingElse) {
-  for (const char* text : {"", "10", "s", "-1s", "+1s", "inf", "1d", "1 s", "1S", "1000001h", "99999999999999999999h",
-                           "1s ", "ms", ".", "1..5s"}) {
+  for (const char* text : {"", "10", "s", "-1s", "+1s", "inf", "1d", "1 s", "1S", "1000001h",
+                           "99999999999999999999h", "1s ", "ms", ".", "1..5s"}) {
     EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
   }
 }
 
 TEST(DurationText, IsReadBackAsTheSame) {
-  for (const absl::Duration duration : {absl::ZeroDuration(), absl::Nanoseconds(1), absl::Milliseconds(250),
-                                        absl::Seconds(90), absl::Hours(24), absl::Milliseconds(1500), kMaxDuration}) {
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Nanoseconds(1), absl::Milliseconds(250), absl::Seconds(90),
+        absl::Hours(24), absl::Milliseconds(1500), kMaxDuration}) {
     EXPECT_EQ(ParseDuration(DurationText(duration)), duration) << DurationText(duration);
   }
   EXPECT_EQ(DurationText(absl::ZeroDuration()), "0s");
@@ -43,8 +44,8 @@ TEST(ParseSize, ReadsUnitsOf1024) {
 }
 
 TEST(ParseSize, RefusesEverythingElse) {
-  for (const char* text : {"", "KiB", "B", "-1", "+1", "1KB", "1k", "1.5KiB", " 1", "18446744073709551616",
-                           "18446744073709551615KiB", "1KiBB", "0x10"}) {
+  for (const char* text : {"", "KiB", "B", "-1", "+1", "1KB", "1k", "1.5KiB", " 1",
+                           "18446744073709551616", "18446744073709551615KiB", "1KiBB", "0x10"}) {
     EXPECT_EQ(ParseSize(text), std::nullopt) << text;
   }
 }
@@ -65,7 +66,8 @@ TEST(Duration, SurvivesTheWayThroughProtobuf) {
 }
 
 TEST(DidYouMean, NamesTheNearestCandidate) {
-  EXPECT_EQ(DidYouMean("timout", {"cluster", "timeout", "idle_timeout"}), "; did you mean 'timeout'?");
+  EXPECT_EQ(DidYouMean("timout", {"cluster", "timeout", "idle_timeout"}),
+            "; did you mean 'timeout'?");
   EXPECT_EQ(DidYouMean("tiemout", {"timeout"}), "; did you mean 'timeout'?");
   EXPECT_EQ(DidYouMean("TIMEOUT", {"timeout"}), "; did you mean 'timeout'?");
   EXPECT_EQ(DidYouMean("a", {"b"}), "");

@@ -7,7 +7,9 @@ namespace {
 
 // The length of the character at the start of `bytes`; 0: ill-formed. RFC 3629, section 4.
 size_t CharacterLength(std::string_view bytes) {
-  const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : uint8_t{0}; };
+  const auto at = [&](size_t i) {
+    return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : uint8_t{0};
+  };
   const auto continues = [&](size_t i) { return (at(i) & 0xC0) == 0x80; };
   const uint8_t first = at(0);
   if (first < 0x80) return 1;

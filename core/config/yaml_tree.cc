@@ -26,13 +26,14 @@ YAML::ParserException Refuse(const YAML::Mark& mark, const std::string& why) {
 class ViewBuffer : public std::streambuf {
  public:
   explicit ViewBuffer(std::string_view text) {
-    char* begin = const_cast<char*>(text.data());  // streambuf's interface; nothing writes to a get area
+    char* begin =
+        const_cast<char*>(text.data());  // streambuf's interface; nothing writes to a get area
     setg(begin, begin, begin + text.size());
   }
 };
 
-// yaml-cpp takes some bytes for marks of its own (0x04 ends the text without a word), so bytes that do not
-// belong into YAML are refused before it sees them.
+// yaml-cpp takes some bytes for marks of its own (0x04 ends the text without a word), so bytes that
+// do not belong into YAML are refused before it sees them.
 std::optional<Diagnostic> FindBadByte(std::string_view text, const std::string& file) {
   const size_t bad = FindNonText(text);
   if (bad == std::string_view::npos) return std::nullopt;
@@ -105,7 +106,8 @@ class YamlTreeBuilder : public YAML::EventHandler {
     return node;
   }
 
-  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YamlNode::Kind kind) {
     if (tag != "?" && tag != "" && tag != "!") throw Refuse(mark, "tags are not supported");
     if (stack_.size() >= kMaxYamlDepth) throw TooDeep(mark);
     stack_.push_back({.node = New(mark, kind), .anchor = anchor, .mark = mark});
@@ -161,7 +163,8 @@ class YamlTreeBuilder : public YAML::EventHandler {
 std::unique_ptr<YamlTree> YamlTree::Parse(std::string_view text, const std::string& file,
                                           DiagnosticList* diagnostics) {
   if (text.size() > kMaxYamlBytes) {
-    diagnostics->Add({.file = file, .message = StrCat("larger than ", kMaxYamlBytes >> 20, " MiB")});
+    diagnostics->Add(
+        {.file = file, .message = StrCat("larger than ", kMaxYamlBytes >> 20, " MiB")});
     return nullptr;
   }
   if (std::optional<Diagnostic> bad = FindBadByte(text, file)) {

@@ -23,14 +23,17 @@ std::string_view TakeSegment(std::optional<std::string_view>* topic) {
 
 }  // namespace
 
-TopicPattern::TopicPattern(std::string_view pattern) : segments_(absl::StrSplit(ToAbsl(pattern), '.')) {}
+TopicPattern::TopicPattern(std::string_view pattern)
+    : segments_(absl::StrSplit(ToAbsl(pattern), '.')) {}
 
-// As for file name patterns: only the last `**` seen can ever need another try, one segment further on.
+// As for file name patterns: only the last `**` seen can ever need another try, one segment further
+// on.
 bool TopicPattern::Matches(std::string_view topic) const {
   std::optional<std::string_view> rest = topic;
   size_t next = 0;
-  std::optional<size_t> after_star;           // the segment after the last `**`
-  std::optional<std::string_view> star_rest;  // where the topic goes on if `**` took one segment more
+  std::optional<size_t> after_star;  // the segment after the last `**`
+  std::optional<std::string_view>
+      star_rest;  // where the topic goes on if `**` took one segment more
   while (rest.has_value()) {
     if (next < segments_.size() && segments_[next] == "**") {
       after_star = ++next;

@@ -1,6 +1,7 @@
 // Topics of messages and the patterns that subscriptions take.
 //
-// A topic is dotted segments: order.item.changed. In a pattern a segment `*` stands for exactly one segment,
+// A topic is dotted segments: order.item.changed. In a pattern a segment `*` stands for exactly one
+// segment,
 // `**` for any number of them, none included.
 //
 // Threads: a pattern is immutable; any number of threads may match.
