@@ -1,0 +1,67 @@
+// From the authority of a request to the virtual host that it is for.
+//
+// Threads: built by one thread, then immutable: any number may look up.
+#ifndef PILLION_CORE_ROUTING_DOMAIN_TABLE_H_
+#define PILLION_CORE_ROUTING_DOMAIN_TABLE_H_
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+
+namespace pillion::routing {
+
+// A domain of the policy: an exact name, `*.suffix`, `prefix.*` or `*`, each with a port or without.
+struct DomainPattern {
+  // In the order in which they are tried.
+  enum Kind : uint8_t { kExact, kSuffix, kPrefix, kAny };
+
+  // Reads the text of a domain; lower-cases it.
+  static DomainPattern Parse(std::string_view domain);
+
+  // True if `authority` (in any letter case) is one of those it stands for.
+  bool Matches(std::string_view authority) const;
+
+  Kind kind;
+  std::string name;  // without the star and the port: "orders", ".suffix", "prefix.", ""
+  uint16_t port;     // 0: any
+};
+
+class DomainTable {
+ public:
+  // An authority that is longer belongs to nobody. A host name has at most 253 bytes
+  // (RFC 1035 section 2.3.4).
+  static constexpr size_t kMaxAuthorityBytes = 255;
+
+  // Makes `domain` lead to `virtual_host`. ALREADY_EXISTS if one that means the same was added.
+  absl::Status Add(std::string_view domain, size_t virtual_host);
+
+  // The virtual host of the domain that says most about `authority`: by kind, then the longest name,
+  // then one with the port before one without; nullopt if there is none. No allocation.
+  std::optional<size_t> Find(std::string_view authority) const;
+
+ private:
+  using Key = std::pair<std::string, uint16_t>;  // name and port
+  struct Hash;
+  struct Equal;
+
+  // The domains of one kind.
+  struct Group {
+    std::optional<size_t> Find(std::string_view name, uint16_t port) const;
+
+    absl::flat_hash_map<Key, size_t, Hash, Equal> hosts;
+    std::bitset<kMaxAuthorityBytes + 1> lengths;  // of the names, so that few are looked up in vain
+  };
+
+  Group groups_[DomainPattern::kAny + 1];
+};
+
+}  // namespace pillion::routing
+
+#endif  // PILLION_CORE_ROUTING_DOMAIN_TABLE_H_
