@@ -10,13 +10,15 @@
 namespace pillion::control {
 namespace {
 
-// gRPC clients refuse messages above 4 MiB unless told otherwise. One resource may exceed this; it goes alone.
+// gRPC clients refuse messages above 4 MiB unless told otherwise. One resource may exceed this; it
+// goes alone.
 constexpr size_t kMaxResponseBytes = 1 << 20;
 
 // A client that never acknowledges must not make us remember without end.
 constexpr size_t kMaxUnanswered = 256;
 
-// Types, and names within a type, that one client may subscribe to: far above what any client needs.
+// Types, and names within a type, that one client may subscribe to: far above what any client
+// needs.
 constexpr size_t kMaxTypes = 64;
 constexpr size_t kMaxNames = 100'000;
 
@@ -27,8 +29,8 @@ DeltaSession::Outcome DeltaSession::OnRequest(const Request& request) {
   uint64_t nonce = 0;
   if (absl::SimpleAtoi(request.response_nonce(), &nonce)) {
     if (auto sent = unanswered_.extract(nonce)) {
-      outcome.verdict = Verdict{sent.mapped().type_url, sent.mapped().policy_version, !request.has_error_detail(),
-                                request.error_detail().message()};
+      outcome.verdict = Verdict{sent.mapped().type_url, sent.mapped().policy_version,
+                                !request.has_error_detail(), request.error_detail().message()};
     }
   }
   auto found = subscriptions_.find(request.type_url());
@@ -68,14 +70,16 @@ void DeltaSession::Subscribe(const Request& request, Subscription& subscription,
   }
 }
 
-bool DeltaSession::Next(const ResourcesByType& view, const std::string& policy_version, Response* response) {
+bool DeltaSession::Next(const ResourcesByType& view, const std::string& policy_version,
+                        Response* response) {
   static const ResourceMap none;
   response->Clear();
   for (const discovery::ResourceType& type : discovery::ResourceTypes()) {
     const auto subscription = subscriptions_.find(type.url);
     if (subscription == subscriptions_.end()) continue;
     const auto resources = view.find(type.url);
-    if (Collect(subscription->second, resources == view.end() ? none : resources->second, type.url, response)) {
+    if (Collect(subscription->second, resources == view.end() ? none : resources->second, type.url,
+                response)) {
       Stamp(type.url, policy_version, response);
       return true;
     }
@@ -83,8 +87,8 @@ bool DeltaSession::Next(const ResourcesByType& view, const std::string& policy_v
   return false;
 }
 
-bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& resources, const std::string& type_url,
-                           Response* response) {
+bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& resources,
+                           const std::string& type_url, Response* response) {
   size_t bytes = 0;
   for (const auto& [name, resource] : resources) {
     if (!subscription.Wants(name)) continue;
@@ -123,7 +127,8 @@ bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& resour
   return response->resources_size() > 0 || response->removed_resources_size() > 0;
 }
 
-void DeltaSession::Stamp(const std::string& type_url, const std::string& policy_version, Response* response) {
+void DeltaSession::Stamp(const std::string& type_url, const std::string& policy_version,
+                         Response* response) {
   response->set_type_url(type_url);
   response->set_system_version_info(policy_version);
   response->set_nonce(absl::StrCat(++last_nonce_));

@@ -1,5 +1,5 @@
-// One client's side of an incremental xDS stream, as control sees it: what it subscribed to, what it holds, and
-// what it has to be told. The protocol without the transport.
+// One client's side of an incremental xDS stream, as control sees it: what it subscribed to, what
+// it holds, and what it has to be told. The protocol without the transport.
 // (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, "Incremental xDS")
 #ifndef PILLION_CONTROL_DELTA_SESSION_H_
 #define PILLION_CONTROL_DELTA_SESSION_H_
@@ -38,13 +38,14 @@ class DeltaSession {
     std::optional<std::string> runs_version;
   };
 
-  // Takes a subscription, an acknowledgement or both. An acknowledgement of a response that is not known is
-  // ignored, as the protocol asks.
+  // Takes a subscription, an acknowledgement or both. An acknowledgement of a response that is not
+  // known is ignored, as the protocol asks.
   Outcome OnRequest(const Request& request);
 
-  // The next thing to tell a client that should see `view`, which is part of `policy_version`; false if it knows all
-  // of it. Resource types come in the order of discovery::ResourceTypes(), so that PolicyVersion comes when the client
-  // has all else. Large news is cut into several responses. The client counts as knowing what is in the response.
+  // The next thing to tell a client that should see `view`, which is part of `policy_version`;
+  // false if it knows all of it. Resource types come in the order of discovery::ResourceTypes(), so
+  // that PolicyVersion comes when the client has all else. Large news is cut into several
+  // responses. The client counts as knowing what is in the response.
   bool Next(const ResourcesByType& view, const std::string& policy_version, Response* response);
 
  private:
@@ -62,8 +63,8 @@ class DeltaSession {
   };
 
   void Subscribe(const Request& request, Subscription& subscription, bool first);
-  static bool Collect(Subscription& subscription, const ResourceMap& resources, const std::string& type_url,
-                      Response* response);
+  static bool Collect(Subscription& subscription, const ResourceMap& resources,
+                      const std::string& type_url, Response* response);
   void Stamp(const std::string& type_url, const std::string& policy_version, Response* response);
 
   std::map<std::string, Subscription> subscriptions_;  // by type URL

@@ -17,7 +17,8 @@ using Response = DeltaSession::Response;
 const std::string kCluster = "type.googleapis.com/pillion.config.v1.Cluster";
 const std::string kVirtualHost = "type.googleapis.com/pillion.config.v1.VirtualHost";
 
-std::shared_ptr<const Resource> Made(const std::string& name, const std::string& version, size_t bytes = 10) {
+std::shared_ptr<const Resource> Made(const std::string& name, const std::string& version,
+                                     size_t bytes = 10) {
   return std::make_shared<Resource>(Resource{name, version, std::string(bytes, 'x')});
 }
 
@@ -31,7 +32,8 @@ Request Subscribe(const std::string& type, std::vector<std::string> names = {}) 
 // A response as one line: "Cluster a=1 b=2 -c".
 std::string Line(const Response& response) {
   std::string line(discovery::ShortTypeName(response.type_url()));
-  for (const auto& resource : response.resources()) line += " " + resource.name() + "=" + resource.version();
+  for (const auto& resource : response.resources())
+    line += " " + resource.name() + "=" + resource.version();
   for (const auto& name : response.removed_resources()) line += " -" + name;
   return line;
 }
@@ -71,7 +73,8 @@ using Lines = std::vector<std::string>;
 TEST_F(DeltaSessionTest, SaysNothingBeforeASubscription) { EXPECT_EQ(Drain(), Lines{}); }
 
 TEST_F(DeltaSessionTest, SendsTypeByTypeAndTheVersionLast) {
-  for (auto type = discovery::ResourceTypes().rbegin(); type != discovery::ResourceTypes().rend(); ++type) {
+  for (auto type = discovery::ResourceTypes().rbegin(); type != discovery::ResourceTypes().rend();
+       ++type) {
     session_.OnRequest(Subscribe(type->url));
   }
   EXPECT_EQ(Drain(), (Lines{"Cluster a=1 b=1", "VirtualHost v=1", "PolicyVersion policy=p1"}));
@@ -181,8 +184,8 @@ TEST_F(DeltaSessionTest, CutsLargeNewsIntoResponsesThatAGrpcClientAccepts) {
     view_[kCluster][std::string(1, name)] = Made(std::string(1, name), "1", 600 << 10);
   }
   SubscribeToAll();
-  EXPECT_EQ(Drain(), (Lines{"Cluster a=1", "Cluster b=1", "Cluster c=1", "Cluster d=1", "Cluster e=1",
-                            "VirtualHost v=1", "PolicyVersion policy=p1"}));
+  EXPECT_EQ(Drain(), (Lines{"Cluster a=1", "Cluster b=1", "Cluster c=1", "Cluster d=1",
+                            "Cluster e=1", "VirtualHost v=1", "PolicyVersion policy=p1"}));
 }
 
 TEST_F(DeltaSessionTest, StartsAgainWithTheNewerPolicyWhenItChangesHalfway) {

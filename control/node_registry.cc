@@ -17,8 +17,8 @@ constexpr size_t kMaxAway = 10'000;
 
 }  // namespace
 
-NodeRegistry::Handle NodeRegistry::Connected(std::string id, std::string service, std::string address,
-                                             std::string user_agent) {
+NodeRegistry::Handle NodeRegistry::Connected(std::string id, std::string service,
+                                             std::string address, std::string user_agent) {
   std::lock_guard lock(mutex_);
   NodeStatus node;
   node.id = std::move(id);
@@ -31,8 +31,8 @@ NodeRegistry::Handle NodeRegistry::Connected(std::string id, std::string service
   const NodeStatus& added = connections_[handle] = std::move(node);
   MarkDuplicates(added.id);
   if (added.duplicate) {
-    kLog.Warning("node id '", added.id, "' is connected more than once, now from ", added.address, " (service ",
-                 added.service, "); give each sidecar its own node.id");
+    kLog.Warning("node id '", added.id, "' is connected more than once, now from ", added.address,
+                 " (service ", added.service, "); give each sidecar its own node.id");
   } else {
     kLog.Info("node ", added.id, " (service ", added.service, ") connected from ", added.address);
   }
@@ -75,7 +75,8 @@ void NodeRegistry::Applied(Handle handle, const std::string& version) {
 void NodeRegistry::Rejected(Handle handle, Rejection rejection) {
   std::lock_guard lock(mutex_);
   NodeStatus& node = connections_.at(handle);
-  kLog.Warning("node ", node.id, " rejects version ", rejection.version, " (", rejection.type, "): ", rejection.reason);
+  kLog.Warning("node ", node.id, " rejects version ", rejection.version, " (", rejection.type,
+               "): ", rejection.reason);
   rejection.time = absl::Now();
   node.rejects = true;
   node.rejection = std::move(rejection);

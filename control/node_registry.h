@@ -1,5 +1,5 @@
-// Who is connected, and which version of the policy each runs. For people: the xDS server writes it and decides
-// nothing by it.
+// Who is connected, and which version of the policy each runs. For people: the xDS server writes it
+// and decides nothing by it.
 #ifndef PILLION_CONTROL_NODE_REGISTRY_H_
 #define PILLION_CONTROL_NODE_REGISTRY_H_
 
@@ -42,9 +42,10 @@ class NodeRegistry {
  public:
   using Handle = uint64_t;
 
-  // A stream of a node began. Logs a warning if the same node id is connected already. The other calls take the
-  // handle that this returns.
-  Handle Connected(std::string id, std::string service, std::string address, std::string user_agent);
+  // A stream of a node began. Logs a warning if the same node id is connected already. The other
+  // calls take the handle that this returns.
+  Handle Connected(std::string id, std::string service, std::string address,
+                   std::string user_agent);
   void Disconnected(Handle handle);
 
   void Sent(Handle handle, const std::string& version);

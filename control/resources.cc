@@ -11,7 +11,8 @@ namespace pillion::control {
 namespace {
 
 std::string Name(const google::protobuf::Message& message) {
-  return message.GetReflection()->GetString(message, message.GetDescriptor()->FindFieldByName("name"));
+  return message.GetReflection()->GetString(message,
+                                            message.GetDescriptor()->FindFieldByName("name"));
 }
 
 void CompareType(const ResourceMap& before, const ResourceMap& after, const std::string& type,
@@ -38,7 +39,8 @@ ResourcesByType SplitPolicy(const config::v1::Policy& policy) {
     ResourceMap& of_type = resources[type.url];
     const auto* reflection = policy.GetReflection();
     for (int i = 0; i < reflection->FieldSize(policy, type.list); ++i) {
-      const google::protobuf::Message& message = reflection->GetRepeatedMessage(policy, type.list, i);
+      const google::protobuf::Message& message =
+          reflection->GetRepeatedMessage(policy, type.list, i);
       auto resource = std::make_shared<Resource>();
       resource->name = Name(message);
       resource->bytes = config::DeterministicBytes(message);

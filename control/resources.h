@@ -20,8 +20,9 @@ namespace pillion::control {
 // Immutable once made, and shared by the views of all services.
 struct Resource {
   std::string name;
-  std::string version;  // a hash of `bytes`: the same content has the same version, also after a restart
-  std::string bytes;    // the message, serialised
+  std::string
+      version;  // a hash of `bytes`: the same content has the same version, also after a restart
+  std::string bytes;  // the message, serialised
 };
 
 // By name.
@@ -36,7 +37,8 @@ ResourcesByType SplitPolicy(const config::v1::Policy& policy);
 // The resource that commits the others at the sidecar.
 std::shared_ptr<const Resource> PolicyVersionResource(const std::string& version);
 
-// The name of the policy as a whole: the same for policies that mean the same to every reader of the schema.
+// The name of the policy as a whole: the same for policies that mean the same to every reader of
+// the schema.
 std::string PolicyId(const config::v1::Policy& policy);
 
 // What one version changed of the one before.

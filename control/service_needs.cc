@@ -16,13 +16,16 @@ using config::v1::FieldRules;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-const FieldRules& RulesOf(const FieldDescriptor& field) { return field.options().GetExtension(config::v1::rules); }
+const FieldRules& RulesOf(const FieldDescriptor& field) {
+  return field.options().GetExtension(config::v1::rules);
+}
 
 // The type of the resources that define names of `kind`; "" if the kind is not one of resources.
 std::string TypeOfKind(FieldRules::Kind kind) {
   for (const discovery::ResourceType& type : discovery::ResourceTypes()) {
     if (type.list == nullptr) continue;
-    if (RulesOf(*type.list->message_type()->FindFieldByName("name")).defines() == kind) return type.url;
+    if (RulesOf(*type.list->message_type()->FindFieldByName("name")).defines() == kind)
+      return type.url;
   }
   return "";
 }
@@ -85,14 +88,17 @@ ServiceNeeds::ServiceNeeds(const config::v1::Policy& policy) {
         const FieldRules& rules = RulesOf(field);
         const std::string referred = TypeOfKind(rules.refers_to());
         if (rules.refers_to() != FieldRules::NO_KIND && !referred.empty()) {
-          for (std::string& name : Texts(in, field)) item.refers_to.emplace_back(referred, std::move(name));
+          for (std::string& name : Texts(in, field))
+            item.refers_to.emplace_back(referred, std::move(name));
         }
         if (rules.format() == FieldRules::TOPIC) {
           for (std::string& topic : Texts(in, field))
             item.publishes.emplace_back(BrokerIn(in, fields), std::move(topic));
         }
       });
-      items_[{type.url, Texts(message, *message.GetDescriptor()->FindFieldByName("name")).front()}] = std::move(item);
+      items_[{type.url,
+              Texts(message, *message.GetDescriptor()->FindFieldByName("name")).front()}] =
+          std::move(item);
     }
   }
   for (const auto& host : policy.virtual_hosts()) {
@@ -115,16 +121,18 @@ ServiceNeeds::Names ServiceNeeds::Of(const std::string& service) const {
     published.insert(item.publishes.begin(), item.publishes.end());
   }
   for (const Subscription& subscription : subscriptions_) {
-    const bool wanted = std::any_of(published.begin(), published.end(), [&](const auto& broker_and_topic) {
-      return broker_and_topic.first == subscription.broker &&
-             config::TopicMatches(subscription.topic_pattern, broker_and_topic.second);
-    });
+    const bool wanted =
+        std::any_of(published.begin(), published.end(), [&](const auto& broker_and_topic) {
+          return broker_and_topic.first == subscription.broker &&
+                 config::TopicMatches(subscription.topic_pattern, broker_and_topic.second);
+        });
     if (wanted) Add(subscription_url, subscription.name, names);
   }
   return names;
 }
 
-// Adds the resource and what it refers to, at any distance. Names that nothing defines ("embedded") are left out.
+// Adds the resource and what it refers to, at any distance. Names that nothing defines ("embedded")
+// are left out.
 void ServiceNeeds::Add(const std::string& type_url, const std::string& name, Names& names) const {
   const auto item = items_.find({type_url, name});
   if (item == items_.end() || !names[type_url].insert(name).second) return;

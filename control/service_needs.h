@@ -14,8 +14,8 @@ class Policy;
 
 namespace pillion::control {
 
-// Knows no action by name: what refers to what, and which fields hold topics, is said by the rules of
-// protos/pillion/config/v1/annotations.proto. Immutable.
+// Knows no action by name: what refers to what, and which fields hold topics, is said by the rules
+// of protos/pillion/config/v1/annotations.proto. Immutable.
 class ServiceNeeds {
  public:
   // REQUIRES: defaults are filled in, as a reference may be one (`broker`).

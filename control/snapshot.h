@@ -1,4 +1,5 @@
-// One good version of the policy, as it is served: cut into resources, with the part that each service needs.
+// One good version of the policy, as it is served: cut into resources, with the part that each
+// service needs.
 #ifndef PILLION_CONTROL_SNAPSHOT_H_
 #define PILLION_CONTROL_SNAPSHOT_H_
 
@@ -36,9 +37,9 @@ class Snapshot {
   const Version& version() const { return version_; }
   const ResourcesByType& resources() const { return resources_; }
 
-  // What a sidecar of `service` gets: the virtual hosts that the service may see, whatever they refer to, the
-  // subscriptions to what they publish or emit with whatever those refer to, and the PolicyVersion. By itself a
-  // policy without dangling references.
+  // What a sidecar of `service` gets: the virtual hosts that the service may see, whatever they
+  // refer to, the subscriptions to what they publish or emit with whatever those refer to, and the
+  // PolicyVersion. By itself a policy without dangling references.
   std::shared_ptr<const ResourcesByType> ViewFor(const std::string& service) const;
 
  private:

@@ -78,7 +78,8 @@ config::v1::Policy Assemble(const ResourcesByType& resources) {
     const auto of_type = resources.find(type.url);
     if (type.list == nullptr || of_type == resources.end()) continue;
     for (const auto& [name, resource] : of_type->second) {
-      EXPECT_TRUE(policy.GetReflection()->AddMessage(&policy, type.list)->ParseFromString(resource->bytes));
+      EXPECT_TRUE(
+          policy.GetReflection()->AddMessage(&policy, type.list)->ParseFromString(resource->bytes));
     }
   }
   return policy;
@@ -90,19 +91,24 @@ TEST(ServiceView, HasTheVirtualHostsThatTheServiceMaySee) {
 }
 
 TEST(ServiceView, HasTheClustersThatAnyActionOrSubscriptionNames) {
-  EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Cluster"), (Names{"audit", "billing", "orders", "orders-canary", "reports"}));
+  EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Cluster"),
+            (Names{"audit", "billing", "orders", "orders-canary", "reports"}));
   EXPECT_EQ(NamesOf(*View(kMesh, "admin"), "Cluster").count("secret"), 1u);
 }
 
 TEST(ServiceView, HasTheSubscriptionsToWhatItPublishesOnTheSameBroker) {
-  EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Subscription"), (Names{"audit-on-user", "billing-on-order"}));
+  EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Subscription"),
+            (Names{"audit-on-user", "billing-on-order"}));
 }
 
-TEST(ServiceView, HasTheBrokersItUses) { EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Broker"), (Names{"events"})); }
+TEST(ServiceView, HasTheBrokersItUses) {
+  EXPECT_EQ(NamesOf(*View(kMesh, "web"), "Broker"), (Names{"events"}));
+}
 
 TEST(ServiceView, IsAPolicyWithoutDanglingReferences) {
   for (const char* service : {"web", "admin"}) {
-    EXPECT_EQ(config::ToString(config::CheckPolicy(Assemble(*View(kMesh, service)))), "") << service;
+    EXPECT_EQ(config::ToString(config::CheckPolicy(Assemble(*View(kMesh, service)))), "")
+        << service;
   }
 }
 
@@ -143,7 +149,8 @@ TEST(PolicyId, NamesTheContentWhateverTheOrderOfTheFiles) {
   auto after = Load(kMesh);
   after->mutable_clusters()->SwapElements(0, 1);
   EXPECT_EQ(PolicyId(*before), PolicyId(*after));
-  after->mutable_virtual_hosts(0)->mutable_routes()->SwapElements(0, 1);  // the order of routes means something
+  after->mutable_virtual_hosts(0)->mutable_routes()->SwapElements(
+      0, 1);  // the order of routes means something
   EXPECT_NE(PolicyId(*before), PolicyId(*after));
 }
 

@@ -30,7 +30,8 @@ constexpr size_t kMaxNodeIdBytes = 256;
 
 // "ipv4:127.0.0.1:4711" and "ipv6:%5B::1%5D:4711" as people write them.
 std::string PeerAddress(const std::string& peer) {
-  std::string address = absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}});
+  std::string address =
+      absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}});
   return std::string(absl::StripPrefix(absl::StripPrefix(address, "ipv4:"), "ipv6:"));
 }
 
@@ -62,7 +63,8 @@ class XdsServer::Impl {
   class Service : public AggregatedDiscoveryService::CallbackService {
    public:
     explicit Service(Impl& server) : server_(server) {}
-    grpc::ServerBidiReactor<Request, Response>* DeltaAggregatedResources(grpc::CallbackServerContext* context) override;
+    grpc::ServerBidiReactor<Request, Response>* DeltaAggregatedResources(
+        grpc::CallbackServerContext* context) override;
 
    private:
     Impl& server_;
@@ -78,13 +80,16 @@ class XdsServer::Impl {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// One node's stream. gRPC calls the On... methods on its threads, and deletes nothing: OnDone, the last one, does.
+// One node's stream. gRPC calls the On... methods on its threads, and deletes nothing: OnDone, the
+// last one, does.
 class XdsServer::Impl::Stream : public grpc::ServerBidiReactor<Request, Response> {
  public:
-  Stream(Impl& server, grpc::CallbackServerContext* context) : server_(server), peer_(PeerAddress(context->peer())) {
+  Stream(Impl& server, grpc::CallbackServerContext* context)
+      : server_(server), peer_(PeerAddress(context->peer())) {
     std::lock_guard lock(server_.mutex_);
     server_.streams_.insert(this);
-    StartSendInitialMetadata();  // tells the node that it is connected, even if there is nothing to send
+    StartSendInitialMetadata();  // tells the node that it is connected, even if there is nothing to
+                                 // send
     StartRead(&request_);
   }
 
@@ -127,7 +132,8 @@ class XdsServer::Impl::Stream : public grpc::ServerBidiReactor<Request, Response
     const Snapshot& snapshot = *server_.snapshot_;
     const std::shared_ptr<const ResourcesByType> view = snapshot.ViewFor(service_);
     if (!session_.Next(*view, snapshot.version().id, &response_)) return;
-    if (response_.type_url() == discovery::PolicyVersionUrl()) server_.registry_.Sent(*node_, snapshot.version().id);
+    if (response_.type_url() == discovery::PolicyVersionUrl())
+      server_.registry_.Sent(*node_, snapshot.version().id);
     writing_ = true;
     StartWrite(&response_);
   }
@@ -135,17 +141,20 @@ class XdsServer::Impl::Stream : public grpc::ServerBidiReactor<Request, Response
  private:
   bool Identify() {
     const auto& node = request_.node();
-    if (node.id().empty() || node.id().size() > kMaxNodeIdBytes || node.cluster().size() > kMaxNodeIdBytes) {
+    if (node.id().empty() || node.id().size() > kMaxNodeIdBytes ||
+        node.cluster().size() > kMaxNodeIdBytes) {
       End({grpc::StatusCode::INVALID_ARGUMENT,
-           StrCat("the first request of a stream must have node.id (and node.cluster, the service), at most ",
+           StrCat("the first request of a stream must have node.id (and node.cluster, the "
+                  "service), at most ",
                   kMaxNodeIdBytes, " bytes each")});
       return false;
     }
     service_ = node.cluster();
-    node_ = server_.registry_.Connected(node.id(), service_, peer_,
-                                        node.user_agent_version().empty()
-                                            ? node.user_agent_name()
-                                            : StrCat(node.user_agent_name(), "/", node.user_agent_version()));
+    node_ = server_.registry_.Connected(
+        node.id(), service_, peer_,
+        node.user_agent_version().empty()
+            ? node.user_agent_name()
+            : StrCat(node.user_agent_name(), "/", node.user_agent_version()));
     return true;
   }
 
@@ -154,9 +163,10 @@ class XdsServer::Impl::Stream : public grpc::ServerBidiReactor<Request, Response
     if (!outcome.verdict.has_value()) return;
     const DeltaSession::Verdict& verdict = *outcome.verdict;
     if (!verdict.accepted) {
-      server_.registry_.Rejected(
-          *node_,
-          {verdict.policy_version, std::string(discovery::ShortTypeName(verdict.type_url)), verdict.reason, {}});
+      server_.registry_.Rejected(*node_, {verdict.policy_version,
+                                          std::string(discovery::ShortTypeName(verdict.type_url)),
+                                          verdict.reason,
+                                          {}});
     } else if (verdict.type_url == discovery::PolicyVersionUrl()) {
       server_.registry_.Applied(*node_, verdict.policy_version);
     }
@@ -209,7 +219,8 @@ absl::Status XdsServer::Impl::Start(const std::string& address) {
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return WhyNotListening(address);
   address_ = address;
-  if (absl::StatusOr<net::Address> parsed = net::Address::Parse(address); parsed.ok() && !parsed->is_unix()) {
+  if (absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
+      parsed.ok() && !parsed->is_unix()) {
     parsed->set_port(static_cast<uint16_t>(port));
     address_ = parsed->ToString();
   }
@@ -224,12 +235,14 @@ void XdsServer::Impl::Publish(std::shared_ptr<const Snapshot> snapshot) {
 
 XdsServer::Impl::~Impl() {
   if (server_ == nullptr) return;
-  server_->Shutdown(std::chrono::system_clock::now());  // cancels the streams at once: they never end by themselves
+  server_->Shutdown(std::chrono::system_clock::now());  // cancels the streams at once: they never
+                                                        // end by themselves
   std::unique_lock lock(mutex_);
   stream_ended_.wait(lock, [this] { return streams_.empty(); });
 }
 
-absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& address, NodeRegistry* registry) {
+absl::StatusOr<std::unique_ptr<XdsServer>> XdsServer::Start(const std::string& address,
+                                                            NodeRegistry* registry) {
   auto impl = std::make_unique<Impl>(registry);
   if (absl::Status status = impl->Start(address); !status.ok()) return status;
   return std::unique_ptr<XdsServer>(new XdsServer(std::move(impl)));
@@ -239,6 +252,8 @@ XdsServer::XdsServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 XdsServer::~XdsServer() = default;
 
 const std::string& XdsServer::address() const { return impl_->address(); }
-void XdsServer::Publish(std::shared_ptr<const Snapshot> snapshot) { impl_->Publish(std::move(snapshot)); }
+void XdsServer::Publish(std::shared_ptr<const Snapshot> snapshot) {
+  impl_->Publish(std::move(snapshot));
+}
 
 }  // namespace pillion::control

@@ -40,13 +40,16 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
   if (directory.empty()) directory = ".";
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat(directory, ": cannot create the directory"));
+  if (error)
+    return absl::ErrnoToStatus(error.value(),
+                               absl::StrCat(directory, ": cannot create the directory"));
 
   const std::string beside = absl::StrCat(path, ".new");
   const int fd = open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat(beside, ": cannot create"));
   absl::Status status = WriteAndSync(fd, content, beside);
-  if (close(fd) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, absl::StrCat(beside, ": cannot close"));
+  if (close(fd) != 0 && status.ok())
+    status = absl::ErrnoToStatus(errno, absl::StrCat(beside, ": cannot close"));
   if (status.ok() && rename(beside.c_str(), path.c_str()) != 0) {
     status = absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot replace"));
   }

@@ -40,7 +40,8 @@ TEST_F(FilesTest, ReadsFilesInTheOrderGiven) {
 TEST_F(FilesTest, RefusesAFifoInsteadOfHangingOnIt) {
   ASSERT_EQ(mkfifo((root_ / "a.yaml").c_str(), 0600), 0);
   auto files = ReadSources({root_});
-  EXPECT_TRUE(absl::StrContains(files.status().message(), "a.yaml: not a regular file")) << files.status();
+  EXPECT_TRUE(absl::StrContains(files.status().message(), "a.yaml: not a regular file"))
+      << files.status();
 }
 
 TEST_F(FilesTest, RefusesAFileAboveTheLimit) {
@@ -81,7 +82,8 @@ TEST(ContentHash, TellsWhereOneStringEndsAndTheNextBegins) {
 TEST(ContentHash, OfAMessageDoesNotDependOnTheOrderOfItsMaps) {
   google::protobuf::Struct forward, backward;
   for (int i = 0; i < 50; ++i) (*forward.mutable_fields())[std::to_string(i)].set_bool_value(true);
-  for (int i = 49; i >= 0; --i) (*backward.mutable_fields())[std::to_string(i)].set_bool_value(true);
+  for (int i = 49; i >= 0; --i)
+    (*backward.mutable_fields())[std::to_string(i)].set_bool_value(true);
   EXPECT_EQ(DeterministicBytes(forward), DeterministicBytes(backward));
 }
 

@@ -15,8 +15,8 @@
 namespace pillion::config {
 namespace {
 
-constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE |
-                             IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY |
+                             IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr int kMaxSymlinks = 40;  // as the kernel: path_resolution(7)
 
 std::string ReadLink(const std::string& path) {
@@ -85,7 +85,8 @@ void PathEvents::Walk(const std::string& path) {
     if (S_ISDIR(info.st_mode)) {
       ListenToAllOf(at);
     } else {
-      // The file's inode as well: a single file mounted into a container is written through another directory.
+      // The file's inode as well: a single file mounted into a container is written through another
+      // directory.
       const int watch = inotify_add_watch(fd_, at.c_str(), kEvents);
       if (watch >= 0) interests_[watch].every_name = true;
     }
@@ -125,7 +126,8 @@ bool PathEvents::Drain() {
 
 bool PathEvents::Concerns(const inotify_event& event) {
   if (event.mask & IN_Q_OVERFLOW) return true;
-  if (event.mask & IN_IGNORED) return false;  // the end of a watch; what ended it is reported by itself
+  if (event.mask & IN_IGNORED)
+    return false;  // the end of a watch; what ended it is reported by itself
   const auto found = interests_.find(event.wd);
   if (found == interests_.end()) return false;
   const std::string name = event.len > 0 ? std::string(event.name) : std::string();

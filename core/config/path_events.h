@@ -1,8 +1,9 @@
 // Tells when what a list of paths leads to may have changed (inotify). A detail of watch.cc.
 //
-// inotify watches inodes, people edit paths. So every directory in which a component of a path, or of a symbolic
-// link on the way, is looked up gets a watch that cares for that one name; a directory that is itself
-// listed gets one that cares for every name. Refresh() walks the paths anew, as links and directories change.
+// inotify watches inodes, people edit paths. So every directory in which a component of a path, or
+// of a symbolic link on the way, is looked up gets a watch that cares for that one name; a
+// directory that is itself listed gets one that cares for every name. Refresh() walks the paths
+// anew, as links and directories change.
 #ifndef PILLION_CORE_CONFIG_PATH_EVENTS_H_
 #define PILLION_CORE_CONFIG_PATH_EVENTS_H_
 
@@ -29,8 +30,8 @@ class PathEvents {
   // Readable when there may be something to Drain(). -1 if the system grants no inotify instance.
   int fd() const { return fd_; }
 
-  // Walks the paths and listens to what they lead to now. A change after this call, and one that raced with it,
-  // is reported by a later Drain().
+  // Walks the paths and listens to what they lead to now. A change after this call, and one that
+  // raced with it, is reported by a later Drain().
   void Refresh();
 
   // Takes what was reported so far. True if any of it concerns the paths.

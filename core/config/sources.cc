@@ -16,12 +16,10 @@
 namespace pillion::config {
 namespace {
 
-constexpr size_t kMaxFileBytes = 16 << 20;
-
 absl::Status SystemError(int error, const std::string& path, const char* what) {
   if (error == ENOENT || error == ENOTDIR) {
-    return absl::NotFoundError(
-        absl::StrCat(path, ": no such file or directory; create it, or correct the path in the configuration"));
+    return absl::NotFoundError(absl::StrCat(
+        path, ": no such file or directory; create it, or correct the path in the configuration"));
   }
   if (error == EACCES) {
     return absl::PermissionDeniedError(
@@ -31,7 +29,8 @@ absl::Status SystemError(int error, const std::string& path, const char* what) {
 }
 
 bool IsPolicyFileName(const std::string& name) {
-  return !absl::StartsWith(name, ".") && (absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml"));
+  return !absl::StartsWith(name, ".") &&
+         (absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml"));
 }
 
 absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& directory) {
@@ -40,8 +39,9 @@ absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& directory) {
   std::vector<std::string> files;
   while (const dirent* entry = readdir(dir.get())) {
     if (!IsPolicyFileName(entry->d_name)) continue;
-    const std::string path = absl::EndsWith(directory, "/") ? absl::StrCat(directory, entry->d_name)
-                                                            : absl::StrCat(directory, "/", entry->d_name);
+    const std::string path = absl::EndsWith(directory, "/")
+                                 ? absl::StrCat(directory, entry->d_name)
+                                 : absl::StrCat(directory, "/", entry->d_name);
     struct stat info;
     // A dangling link is kept: that it cannot be read should be said.
     if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
@@ -53,13 +53,15 @@ absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& directory) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a FIFO must not hang us
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  const int fd =
+      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a FIFO must not hang us
   if (fd < 0) return SystemError(errno, path, "open");
   std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* f) { close(*f); });
   struct stat info;
   if (fstat(fd, &info) != 0) return SystemError(errno, path, "stat");
-  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, ": not a regular file"));
+  if (!S_ISREG(info.st_mode))
+    return absl::FailedPreconditionError(absl::StrCat(path, ": not a regular file"));
   std::string text;
   char buffer[64 * 1024];
   for (;;) {
@@ -67,8 +69,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
     if (size == 0) return text;
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return SystemError(errno, path, "read");
-    if (text.size() + size > kMaxFileBytes) {
-      return absl::OutOfRangeError(absl::StrCat(path, ": larger than 16 MiB; split the policy into several files"));
+    if (text.size() + size > max_bytes) {
+      return absl::OutOfRangeError(absl::StrCat(path, ": larger than ", max_bytes >> 20,
+                                                " MiB; split it into several files"));
     }
     text.append(buffer, size);
   }
@@ -84,8 +87,8 @@ absl::StatusOr<std::vector<SourceFile>> ReadSources(absl::Span<const std::string
       auto listed = FilesIn(path);
       if (!listed.ok()) return listed.status();
       if (listed->empty()) {
-        return absl::FailedPreconditionError(
-            absl::StrCat(path, ": the directory has no *.yaml or *.yml file; put the policy there"));
+        return absl::FailedPreconditionError(absl::StrCat(
+            path, ": the directory has no *.yaml or *.yml file; put the policy there"));
       }
       files = *std::move(listed);
     }

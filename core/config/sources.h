@@ -1,7 +1,9 @@
-// Reading the text of policy files. No knowledge of what it means: that is the reader's (policy_reader).
+// Reading the text of policy files. No knowledge of what it means: that is the reader's
+// (policy_reader).
 #ifndef PILLION_CORE_CONFIG_SOURCES_H_
 #define PILLION_CORE_CONFIG_SOURCES_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,16 +18,20 @@ struct SourceFile {
   std::string text;
 };
 
-// Reads every path: a file as it is, a directory as its *.yaml and *.yml files by name (not those whose name starts
-// with '.', not those of subdirectories). The order is that of `paths`, and by name within a directory.
+// Reads every path: a file as it is, a directory as its *.yaml and *.yml files by name (not those
+// whose name starts with '.', not those of subdirectories). The order is that of `paths`, and by
+// name within a directory.
 //
-// Errors name the path and what to do: NOT_FOUND if there is nothing, FAILED_PRECONDITION if there is nothing to
-// read in it (an empty directory is more likely a mount that failed than a wish for an empty policy), OUT_OF_RANGE
-// above 16 MiB a file, PERMISSION_DENIED and others from the system.
+// Errors name the path and what to do: NOT_FOUND if there is nothing, FAILED_PRECONDITION if there
+// is nothing to read in it (an empty directory is more likely a mount that failed than a wish for
+// an empty policy), OUT_OF_RANGE above 16 MiB a file, PERMISSION_DENIED and others from the system.
 absl::StatusOr<std::vector<SourceFile>> ReadSources(absl::Span<const std::string> paths);
 
+// The largest policy file, in bytes.
+inline constexpr size_t kMaxSourceBytes = 16 << 20;
+
 // The whole text of one file; errors as above.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = kMaxSourceBytes);
 
 }  // namespace pillion::config
 

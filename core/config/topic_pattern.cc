@@ -18,8 +18,8 @@ std::vector<std::string_view> Segments(std::string_view text) {
 
 }  // namespace
 
-// The usual wildcard match with one point to go back to: after a later `**` matched as little as it can, giving
-// more to an earlier one cannot help.
+// The usual wildcard match with one point to go back to: after a later `**` matched as little as it
+// can, giving more to an earlier one cannot help.
 bool TopicMatches(std::string_view pattern, std::string_view topic) {
   const std::vector<std::string_view> wanted = Segments(pattern);
   const std::vector<std::string_view> given = Segments(topic);

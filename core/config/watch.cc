@@ -18,7 +18,8 @@
 namespace pillion::config {
 namespace {
 
-// An edit is often several changes in a row: wait until it is quiet, so as not to act on half of it.
+// An edit is often several changes in a row: wait until it is quiet, so as not to act on half of
+// it.
 constexpr absl::Duration kQuiet = absl::Milliseconds(50);
 // But no longer than this, or a file that is written to all the time would never be looked at.
 constexpr absl::Duration kLongestSettling = absl::Milliseconds(500);
@@ -27,8 +28,10 @@ constexpr absl::Duration kRescanWithoutInotify = absl::Seconds(1);
 
 std::vector<std::string> Absolute(const std::vector<std::string>& paths) {
   std::vector<std::string> absolute;
-  std::error_code ignored;  // only if the working directory is gone, and then the paths cannot be read either
-  for (const std::string& path : paths) absolute.push_back(std::filesystem::absolute(path, ignored).string());
+  std::error_code
+      ignored;  // only if the working directory is gone, and then the paths cannot be read either
+  for (const std::string& path : paths)
+    absolute.push_back(std::filesystem::absolute(path, ignored).string());
   return absolute;
 }
 
@@ -109,7 +112,8 @@ class FileWatcher::Impl {
   }
 
   Woken Wait(absl::Duration timeout) {
-    pollfd fds[] = {{stop_, POLLIN, 0}, {events_.fd(), POLLIN, 0}};  // poll() skips a negative descriptor
+    pollfd fds[] = {{stop_, POLLIN, 0},
+                    {events_.fd(), POLLIN, 0}};  // poll() skips a negative descriptor
     const auto milliseconds = absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1)));
     const int ready = poll(fds, 2, static_cast<int>(std::max<int64_t>(milliseconds, 0)));
     if (fds[0].revents != 0) return Woken::kStop;

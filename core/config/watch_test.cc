@@ -23,7 +23,9 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kDeadline(20'000);
 
-void Write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::trunc) << text; }
+void Write(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::trunc) << text;
+}
 
 // What the watcher said so far.
 class Reports {
@@ -77,7 +79,9 @@ class FileWatcherTest : public testing::Test {
     fs::remove_all(root_);
   }
 
-  void Watch(std::vector<std::string> paths) { watcher_ = FileWatcher::Start(std::move(paths), reports_.Callback()); }
+  void Watch(std::vector<std::string> paths) {
+    watcher_ = FileWatcher::Start(std::move(paths), reports_.Callback());
+  }
   void WatchDirectory() {
     Watch({root_ / "policy"});
     ASSERT_TRUE(reports_.Latest("[a.yaml=a1]"));
@@ -164,7 +168,8 @@ TEST_F(FileWatcherTest, SeesAFileEditedBehindALink) {
 TEST_F(FileWatcherTest, NamesADirectoryThatVanishesAndSeesItComeBack) {
   WatchDirectory();
   fs::remove_all(root_ / "policy");
-  ASSERT_TRUE(reports_.Latest((root_ / "policy").string() + ": no such file or directory; create it"));
+  ASSERT_TRUE(
+      reports_.Latest((root_ / "policy").string() + ": no such file or directory; create it"));
   fs::create_directory(root_ / "policy");
   ASSERT_TRUE(reports_.Latest("the directory has no *.yaml or *.yml file"));
   Write(root_ / "policy/a.yaml", "a3");
@@ -203,7 +208,8 @@ TEST_F(FileWatcherTest, WaitsForAWriterToCloseTheFile) {
   const int fd = open((root_ / "policy/a.yaml").c_str(), O_WRONLY | O_TRUNC);
   ASSERT_GE(fd, 0);
   ASSERT_EQ(write(fd, "first ", 6), 6);
-  EXPECT_FALSE(reports_.Latest("[a.yaml=first ]", std::chrono::milliseconds(200)));  // longer than an edit settles
+  EXPECT_FALSE(reports_.Latest("[a.yaml=first ]",
+                               std::chrono::milliseconds(200)));  // longer than an edit settles
   ASSERT_EQ(write(fd, "second", 6), 6);
   close(fd);
   ASSERT_TRUE(reports_.Latest("[a.yaml=first second]"));

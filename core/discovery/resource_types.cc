@@ -32,6 +32,8 @@ const std::vector<ResourceType>& ResourceTypes() {
 
 const std::string& PolicyVersionUrl() { return ResourceTypes().back().url; }
 
-std::string_view ShortTypeName(std::string_view url) { return url.substr(url.find_last_of("./") + 1); }
+std::string_view ShortTypeName(std::string_view url) {
+  return url.substr(url.find_last_of("./") + 1);
+}
 
 }  // namespace pillion::discovery

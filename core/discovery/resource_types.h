@@ -1,5 +1,6 @@
-// The resource types that control pushes to sidecars (protos/pillion/config/v1/discovery.proto): each list of the
-// policy is one type, each element of a list one resource, named by its field `name`.
+// The resource types that control pushes to sidecars (protos/pillion/config/v1/discovery.proto):
+// each list of the policy is one type, each element of a list one resource, named by its field
+// `name`.
 //
 // Threads: everything may be called from any thread.
 #ifndef PILLION_CORE_DISCOVERY_RESOURCE_TYPES_H_
@@ -25,7 +26,8 @@ struct ResourceType {
   const google::protobuf::FieldDescriptor* list;
 };
 
-// In the order in which they are sent: what is referred to comes before what refers to it, PolicyVersion last.
+// In the order in which they are sent: what is referred to comes before what refers to it,
+// PolicyVersion last.
 const std::vector<ResourceType>& ResourceTypes();
 
 // The last of ResourceTypes().
