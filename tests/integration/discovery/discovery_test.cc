@@ -1,0 +1,490 @@
+// Control's xDS server and the sidecar's client, in one process, over loopback.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "control/node_registry.h"
+#include "control/resources.h"
+#include "control/snapshot.h"
+#include "control/xds_server.h"
+#include "core/config/load.h"
+#include "core/discovery/resource_types.h"
+#include "envoy/service/discovery/v3/discovery.grpc.pb.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/discovery/policy_source.h"
+
+namespace pillion {
+namespace {
+
+namespace fs = std::filesystem;
+using config::v1::Policy;
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
+
+// Waits until `condition` holds; false after 20 seconds.
+bool Eventually(const std::function<bool()>& condition) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (!condition()) {
+    if (absl::Now() > deadline) return false;
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+  return true;
+}
+
+constexpr char kPolicy[] = R"(
+clusters:
+- { name: orders, endpoints: ["127.0.0.1:5001"] }
+- { name: users, endpoints: ["127.0.0.1:5002"] }
+virtual_hosts:
+- name: orders
+  domains: [orders]
+  routes: [{ match: { prefix: / }, route: { cluster: orders } }]
+- name: users
+  domains: [users]
+  routes: [{ match: { prefix: / }, route: { cluster: users } }]
+)";
+
+// kPolicy with the mode of one virtual host changed.
+std::string WithOrdersAsync() {
+  return absl::StrReplaceAll(kPolicy,
+                             {{"route: { cluster: orders }", "async: { cluster: orders }"}});
+}
+
+// Control, without its files.
+class Control {
+ public:
+  explicit Control(const std::string& address = "127.0.0.1:0") {
+    auto server = control::XdsServer::Start(address, &registry_);
+    EXPECT_TRUE(server.ok()) << server.status();
+    if (server.ok()) server_ = *std::move(server);
+  }
+
+  // Returns the version.
+  std::string Publish(const std::string& yaml) {
+    auto loaded = config::LoadPolicy({config::SourceFile{"policy.yaml", yaml}});
+    EXPECT_EQ(config::ToString(loaded.errors), "");
+    control::Version version;
+    version.id = control::PolicyId(*loaded.value);
+    server_->Publish(std::make_shared<control::Snapshot>(std::move(loaded.value), version));
+    return version.id;
+  }
+
+  const std::string& address() const { return server_->address(); }
+  std::vector<control::NodeStatus> nodes() const { return registry_.List(); }
+  // REQUIRES: one node is known.
+  control::NodeStatus node() const { return registry_.List().at(0); }
+  bool Runs(const std::string& version) const {
+    const auto all = nodes();
+    return all.size() == 1 && all[0].version_applied == version && !all[0].rejects;
+  }
+
+ private:
+  control::NodeRegistry registry_;
+  std::unique_ptr<control::XdsServer> server_;
+};
+
+// A sidecar, as far as its policy goes.
+class Sidecar {
+ public:
+  struct Applied {
+    std::shared_ptr<const Policy> policy;
+    std::string version;
+  };
+
+  Sidecar(const std::string& control, const std::string& last_good_path,
+          absl::Duration patience = absl::Minutes(1))
+      : source_(discovery::FollowControl({control, "web-1", "web", last_good_path, patience},
+                                         [this](auto policy, const auto& version) {
+                                           return Apply(std::move(policy), version);
+                                         })) {}
+
+  // Makes the sidecar refuse every policy from now on; "" ends that.
+  void Refuse(const std::string& why) {
+    std::lock_guard lock(mutex_);
+    refusal_ = why;
+  }
+
+  std::vector<Applied> applied() const {
+    std::lock_guard lock(mutex_);
+    return applied_;
+  }
+  bool Runs(const std::string& version) const {
+    const auto all = applied();
+    return !all.empty() && all.back().version == version;
+  }
+  discovery::SourceState state() const { return source_->state(); }
+
+ private:
+  absl::Status Apply(std::shared_ptr<const Policy> policy, const std::string& version) {
+    std::lock_guard lock(mutex_);
+    if (!refusal_.empty()) return absl::InvalidArgumentError(refusal_);
+    applied_.push_back({std::move(policy), version});
+    return absl::OkStatus();
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<Applied> applied_;
+  std::string refusal_;
+  std::unique_ptr<discovery::PolicySource> source_;
+};
+
+// An xDS client that does as it is told: for what travels, byte by byte.
+class BareClient {
+ public:
+  explicit BareClient(const std::string& address)
+      : stub_(envoy::service::discovery::v3::AggregatedDiscoveryService::NewStub(
+            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
+        stream_(stub_->DeltaAggregatedResources(&context_)) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  }
+  ~BareClient() {
+    context_.TryCancel();
+    if (!finished_) Finish();
+  }
+
+  void SubscribeToAll(const std::string& node_id) {
+    for (const auto& type : discovery::ResourceTypes()) {
+      DeltaDiscoveryRequest request;
+      request.set_type_url(type.url);
+      request.mutable_node()->set_id(node_id);
+      request.mutable_node()->set_cluster("web");
+      stream_->Write(request);
+    }
+  }
+
+  // The names of all that arrives up to the next PolicyVersion.
+  std::string NextPolicy() {
+    std::string line;
+    DeltaDiscoveryResponse response;
+    while (stream_->Read(&response)) {
+      line += std::string(discovery::ShortTypeName(response.type_url()));
+      for (const auto& resource : response.resources()) line += " " + resource.name();
+      for (const auto& name : response.removed_resources()) line += " -" + name;
+      line += "\n";
+      if (response.type_url() == discovery::PolicyVersionUrl()) return line;
+    }
+    return line + "(end)";
+  }
+
+  grpc::Status SendWithoutNode() {
+    DeltaDiscoveryRequest request;
+    request.set_type_url(discovery::PolicyVersionUrl());
+    stream_->Write(request);
+    return Finish();
+  }
+
+ private:
+  grpc::Status Finish() {
+    DeltaDiscoveryResponse response;
+    while (stream_->Read(&response)) continue;
+    finished_ = true;
+    return stream_->Finish();
+  }
+
+  grpc::ClientContext context_;
+  std::unique_ptr<envoy::service::discovery::v3::AggregatedDiscoveryService::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<DeltaDiscoveryRequest, DeltaDiscoveryResponse>> stream_;
+  bool finished_ = false;
+};
+
+class DiscoveryTest : public testing::Test {
+ protected:
+  DiscoveryTest() {
+    std::string name = fs::path(testing::TempDir()) / "discoveryXXXXXX";
+    root_ = mkdtemp(name.data());
+    last_good_ = root_ / "store/policy.json";
+  }
+  ~DiscoveryTest() override { fs::remove_all(root_); }
+
+  fs::path root_;
+  std::string last_good_;
+};
+
+TEST_F(DiscoveryTest, ASidecarGetsThePolicyAndControlKnowsThatItRunsIt) {
+  Control control;
+  const std::string version = control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(version); }));
+
+  ASSERT_EQ(sidecar.applied().size(), 1u);
+  const Policy& policy = *sidecar.applied()[0].policy;
+  EXPECT_EQ(policy.virtual_hosts_size(), 2);
+  EXPECT_EQ(policy.clusters_size(), 2);
+  EXPECT_EQ(policy.clusters(0).connect_timeout().seconds(), 1) << "defaults are filled in";
+  EXPECT_EQ(control.node().id, "web-1");
+  EXPECT_EQ(control.node().service, "web");
+  EXPECT_EQ(control.node().version_sent, version);
+  EXPECT_TRUE(absl::StartsWith(control.node().address, "127.0.0.1:")) << control.node().address;
+  EXPECT_TRUE(sidecar.state().connected);
+  EXPECT_EQ(sidecar.state().version, version);
+  EXPECT_EQ(sidecar.state().last_error, "");
+}
+
+TEST_F(DiscoveryTest, AnEditReachesTheSidecar) {
+  Control control;
+  control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return !sidecar.applied().empty(); }));
+  const std::string version = control.Publish(WithOrdersAsync());
+  ASSERT_TRUE(Eventually([&] { return control.Runs(version); }));
+  EXPECT_EQ(sidecar.applied().size(), 2u);
+  EXPECT_TRUE(sidecar.applied()[1].policy->virtual_hosts(0).routes(0).has_async());
+}
+
+TEST_F(DiscoveryTest, OnlyWhatChangedTravels) {
+  Control control;
+  control.Publish(kPolicy);
+  BareClient client(control.address());
+  client.SubscribeToAll("bare");
+  EXPECT_EQ(client.NextPolicy(),
+            "Cluster orders users\nVirtualHost orders users\nPolicyVersion policy\n");
+  control.Publish(WithOrdersAsync());
+  EXPECT_EQ(client.NextPolicy(), "VirtualHost orders\nPolicyVersion policy\n");
+}
+
+TEST_F(DiscoveryTest, WhatDoesNotConcernAServiceTellsItTheVersionAlone) {
+  Control control;
+  control.Publish(kPolicy);
+  BareClient client(control.address());
+  client.SubscribeToAll("bare");
+  client.NextPolicy();
+  control.Publish(std::string(kPolicy) +
+                  "- { name: hidden, domains: [hidden], source_services: [admin],\n"
+                  "    routes: [{ match: { prefix: / }, route: { cluster: users } }] }\n");
+  EXPECT_EQ(client.NextPolicy(), "PolicyVersion policy\n");
+}
+
+TEST_F(DiscoveryTest, ARefusedPolicyIsShownWithItsReasonAndTheLastGoodOneStays) {
+  Control control;
+  const std::string good = control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(good); }));
+
+  sidecar.Refuse("port 5001 is haunted");
+  const std::string bad = control.Publish(WithOrdersAsync());
+  ASSERT_TRUE(Eventually([&] { return control.node().rejects; }));
+  EXPECT_EQ(control.node().rejection->reason, "port 5001 is haunted");
+  EXPECT_EQ(control.node().rejection->version, bad);
+  EXPECT_EQ(control.node().version_applied, good);
+  EXPECT_EQ(sidecar.state().version, good);
+  EXPECT_EQ(sidecar.state().last_error, "port 5001 is haunted");
+  EXPECT_EQ(sidecar.state().rejected, 1u);
+
+  sidecar.Refuse("");
+  EXPECT_EQ(control.Publish(kPolicy), good);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(good); }));
+  EXPECT_EQ(sidecar.applied().size(), 1u) << "what is in effect already is not applied again";
+}
+
+TEST_F(DiscoveryTest, NothingIsSentAgainWhenControlComesBack) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string version = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
+
+  control.reset();
+  ASSERT_TRUE(Eventually([&] { return !sidecar.state().connected; }));
+  EXPECT_EQ(sidecar.state().version, version);
+  EXPECT_TRUE(absl::StrContains(sidecar.state().last_error, address)) << sidecar.state().last_error;
+
+  control = std::make_unique<Control>(address);
+  control->Publish(kPolicy);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
+  EXPECT_EQ(control->node().version_sent, "");
+  EXPECT_EQ(sidecar.applied().size(), 1u);
+  EXPECT_TRUE(sidecar.state().connected);
+}
+
+TEST_F(DiscoveryTest, AnEditMadeWhileControlWasAwayArrivesAfterwards) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string before = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return sidecar.Runs(before); }));
+  control.reset();
+  control = std::make_unique<Control>(address);
+  const std::string after = control->Publish(WithOrdersAsync());
+  EXPECT_TRUE(Eventually([&] { return sidecar.Runs(after); }));
+}
+
+TEST_F(DiscoveryTest, ASidecarThatStartsWithoutControlTakesTheLastGoodCopy) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string version = control->Publish(kPolicy);
+  {
+    Sidecar sidecar(address, last_good_);
+    ASSERT_TRUE(Eventually([&] { return control->Runs(version) && fs::exists(last_good_); }));
+  }
+  control.reset();
+
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return sidecar.Runs(version); }));
+  EXPECT_TRUE(sidecar.state().from_last_good_copy);
+  EXPECT_EQ(sidecar.applied()[0].policy->virtual_hosts_size(), 2);
+
+  control = std::make_unique<Control>(address);
+  control->Publish(kPolicy);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
+  EXPECT_EQ(control->node().version_sent, "") << "the copy is good enough to start from";
+}
+
+TEST_F(DiscoveryTest, ASidecarThatStartsWithControlDoesNotTakeTheCopy) {
+  Control control;
+  control.Publish(kPolicy);
+  {
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return fs::exists(last_good_); }));
+  }
+  const std::string version = control.Publish(WithOrdersAsync());
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return !sidecar.applied().empty(); }));
+  EXPECT_EQ(sidecar.applied()[0].version, version);
+  EXPECT_FALSE(sidecar.state().from_last_good_copy);
+}
+
+TEST_F(DiscoveryTest, AControlThatHasNoPolicyDoesNotKeepASidecarWaiting) {
+  std::string version;
+  {
+    Control control;
+    version = control.Publish(kPolicy);
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return fs::exists(last_good_); }));
+  }
+  Control without_policy;
+  Sidecar sidecar(without_policy.address(), last_good_, absl::Milliseconds(50));
+  ASSERT_TRUE(Eventually([&] { return sidecar.Runs(version); }));
+  EXPECT_TRUE(sidecar.state().from_last_good_copy);
+}
+
+TEST_F(DiscoveryTest, ACopyThatCannotBeReadIsIgnoredAndReplaced) {
+  fs::create_directories(fs::path(last_good_).parent_path());
+  std::ofstream(last_good_) << "{ not json";
+  Control control;
+  const std::string version = control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(version); }));
+  EXPECT_TRUE(Eventually([&] {
+    std::ifstream file(last_good_);
+    return absl::StrContains(std::string(std::istreambuf_iterator<char>(file), {}), version);
+  }));
+}
+
+TEST_F(DiscoveryTest, ACopyThatCannotBeWrittenIsReportedAndChangesNothing) {
+  std::ofstream(root_ / "store") << "a file where the directory should be";
+  Control control;
+  const std::string version = control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(sidecar.state().last_error, "cannot keep the last good policy");
+  }));
+  EXPECT_TRUE(Eventually([&] { return control.Runs(version); }));
+}
+
+TEST_F(DiscoveryTest, ASidecarStopsPromptlyWhileControlIsAway) {
+  Sidecar* sidecar = new Sidecar("127.0.0.1:1", last_good_);
+  ASSERT_TRUE(Eventually([&] { return !sidecar->state().last_error.empty(); }));
+  const absl::Time start = absl::Now();
+  delete sidecar;
+  EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+}
+
+TEST_F(DiscoveryTest, TwoConnectionsOfOneNodeIdAreBothShownAndMarked) {
+  Control control;
+  control.Publish(kPolicy);
+  std::optional<BareClient> first(std::in_place, control.address());
+  first->SubscribeToAll("twin");
+  first->NextPolicy();
+  BareClient second(control.address());
+  second.SubscribeToAll("twin");
+  second.NextPolicy();
+  ASSERT_EQ(control.nodes().size(), 2u);
+  EXPECT_TRUE(control.nodes()[0].duplicate);
+  EXPECT_TRUE(control.nodes()[1].duplicate);
+  first.reset();
+  ASSERT_TRUE(Eventually([&] { return control.nodes().size() == 1; }));
+  EXPECT_FALSE(control.node().duplicate);
+}
+
+TEST_F(DiscoveryTest, ANodeThatLeavesIsShownAsAway) {
+  Control control;
+  const std::string version = control.Publish(kPolicy);
+  {
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return control.Runs(version); }));
+  }
+  ASSERT_TRUE(Eventually([&] { return control.node().disconnected_at.has_value(); }));
+  EXPECT_EQ(control.node().version_applied, version);
+}
+
+TEST_F(DiscoveryTest, AStreamWithoutANodeIsRefusedWithTheReason) {
+  Control control;
+  BareClient client(control.address());
+  const grpc::Status status = client.SendWithoutNode();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(absl::StrContains(status.error_message(), "node.id")) << status.error_message();
+}
+
+TEST_F(DiscoveryTest, APortInUseIsAnErrorThatNamesIt) {
+  Control control;
+  control::NodeRegistry registry;
+  auto second = control::XdsServer::Start(control.address(), &registry);
+  ASSERT_FALSE(second.ok());
+  EXPECT_TRUE(absl::StrContains(second.status().message(), control.address())) << second.status();
+  EXPECT_TRUE(absl::StrContains(second.status().message(), "in use")) << second.status();
+}
+
+TEST_F(DiscoveryTest, FiftyEditsInARowEndWithTheLast) {
+  Control control;
+  control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  std::string last;
+  for (int i = 0; i < 50; ++i) last = control.Publish(i % 2 == 0 ? kPolicy : WithOrdersAsync());
+  ASSERT_TRUE(Eventually([&] { return control.Runs(last); }));
+  EXPECT_TRUE(sidecar.Runs(last));
+}
+
+TEST_F(DiscoveryTest, FilesAreFollowedAndMistakesChangeNothing) {
+  const std::string path = root_ / "policy.yaml";
+  std::ofstream(path) << kPolicy;
+  std::mutex mutex;
+  std::vector<std::shared_ptr<const Policy>> applied;
+  auto source = discovery::WatchPolicyFiles({path}, [&](auto policy, const std::string&) {
+    std::lock_guard lock(mutex);
+    applied.push_back(std::move(policy));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Eventually([&] { return source->state().applied == 1; }));
+  const std::string version = source->state().version;
+
+  std::ofstream(path) << absl::StrReplaceAll(kPolicy, {{"cluster: users", "cluster: user"}});
+  ASSERT_TRUE(Eventually([&] { return source->state().rejected == 1; }));
+  EXPECT_EQ(source->state().version, version);
+  EXPECT_TRUE(absl::StrContains(source->state().last_error, "policy.yaml:11:"))
+      << source->state().last_error;
+  EXPECT_TRUE(absl::StrContains(source->state().last_error, "did you mean 'users'"));
+
+  fs::remove(path);
+  ASSERT_TRUE(Eventually([&] { return !source->state().connected; }));
+  EXPECT_TRUE(absl::StrContains(source->state().last_error, "no such file"));
+
+  std::ofstream(path) << WithOrdersAsync();
+  ASSERT_TRUE(Eventually([&] { return source->state().applied == 2; }));
+  EXPECT_EQ(source->state().last_error, "");
+  std::lock_guard lock(mutex);
+  EXPECT_TRUE(applied[1]->virtual_hosts(0).routes(0).has_async());
+}
+
+}  // namespace
+}  // namespace pillion
