@@ -5,6 +5,7 @@
 #define PILLION_CORE_HTTP_CHARS_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -85,21 +86,25 @@ inline std::string_view TrimOws(std::string_view text) {
 inline const char* FindControl(const char* p, const char* end) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHigh = 0x8080808080808080;
-  const auto control = [](char c) { return !Is(c, kFieldChar); };
   while (end - p >= 8) {
     uint64_t word;
     std::memcpy(&word, p, sizeof(word));
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    // The high bit of each byte below space or equal to DEL; exact up to the first such byte, as
+    // borrows only go upwards.
     const uint64_t below_space = (word - kOnes * 0x20) & ~word;
     const uint64_t not_delete = word ^ (kOnes * 0x7f);
     const uint64_t is_delete = (not_delete - kOnes) & ~not_delete;
-    if (((below_space | is_delete) & kHigh) != 0) {
-      for (int i = 0; i < 8; ++i) {
-        if (control(p[i])) return p + i;
-      }
+    const uint64_t found = (below_space | is_delete) & kHigh;
+    if (found == 0) {
+      p += 8;
+      continue;
     }
-    p += 8;
+    p += std::countr_zero(found) / 8;
+    if (*p != '\t') return p;
+    ++p;
   }
-  while (p != end && !control(*p)) ++p;
+  while (p != end && Is(*p, kFieldChar)) ++p;
   return p;
 }
 

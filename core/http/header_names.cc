@@ -1,6 +1,7 @@
 #include "core/http/header_names.h"
 
 #include <array>
+#include <cstring>
 
 namespace pillion::http {
 namespace {
@@ -103,12 +104,34 @@ constexpr std::array<HeaderId, 256> MakeSlots() {
 }
 constexpr std::array<HeaderId, 256> kSlots = MakeSlots();
 
+// Equality without regard to case, of eight bytes at a time. `known` is made of letters, digits and
+// '-': all have bit 0x20, and so has any byte that folds onto them, but for control characters.
+bool SameEight(const char* name, const char* known) {
+  constexpr uint64_t kFold = 0x2020202020202020;
+  uint64_t a;
+  uint64_t b;
+  std::memcpy(&a, name, sizeof(a));
+  std::memcpy(&b, known, sizeof(b));
+  return (a | kFold) == b && ((a | a >> 1) & kFold) == kFold;
+}
+
+// REQUIRES: both have the same length.
+bool IsKnown(std::string_view name, std::string_view known) {
+  const size_t n = name.size();
+  if (n < 8) return EqualsIgnoreCase(name, known);
+  for (size_t i = 0; i + 8 <= n; i += 8) {
+    if (!SameEight(name.data() + i, known.data() + i)) return false;
+  }
+  return SameEight(name.data() + n - 8, known.data() + n - 8);
+}
+
 }  // namespace
 
 HeaderId LookupHeader(std::string_view name) {
   if (name.size() < 2) return HeaderId::kOther;
   const HeaderId id = kSlots[Hash(name)];
-  return EqualsIgnoreCase(name, HeaderName(id)) ? id : HeaderId::kOther;
+  const std::string_view known = HeaderName(id);
+  return name.size() == known.size() && IsKnown(name, known) ? id : HeaderId::kOther;
 }
 
 std::string_view HeaderName(HeaderId id) { return kNames[static_cast<size_t>(id)]; }
