@@ -134,7 +134,7 @@ class Mesh:
     # Processes.
     def start(self):
         control = self.spawn("control", [self.programs["pillion-control"], "--config", "control.yaml"])
-        self.wait_until_up(control, f"{self.rest}/v1/policy")
+        self.wait_until_up(control, f"{self.rest}/ready", must_be=200)
         for service, port in SERVICES.items():
             environment = {"PORT": str(self.ports[port])}
             if service == "web":
@@ -206,13 +206,14 @@ class Mesh:
     def policy_file(self, name):
         return self.work / "policy" / name
 
-    def edit(self, name, old, new):
-        """Puts `new` in place of `old` in a policy file, as an editor does it, and returns the lines that changed."""
+    def edit(self, name, *replacements):
+        """Puts new texts in place of old ones in a policy file, as an editor does it. Returns the lines that changed."""
         path = self.policy_file(name)
-        before = path.read_text(encoding="utf-8")
-        if before.count(old) != 1:
-            raise MeshError(f"{path} does not have '{old}' exactly once")
-        after = before.replace(old, new)
+        before = after = path.read_text(encoding="utf-8")
+        for old, new in replacements:
+            if after.count(old) != 1:
+                raise MeshError(f"{path} does not have '{old}' exactly once")
+            after = after.replace(old, new)
         scratch = path.with_name(f".{name}.new")
         scratch.write_text(after, encoding="utf-8")
         shutil.copymode(path, scratch)
@@ -220,20 +221,20 @@ class Mesh:
         changes = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
         return [line for line in changes if line[0] in "+-" and not line.startswith(("+++", "---"))]
 
-    def policy(self):
-        """What control says of the policy."""
-        return requests.get(f"{self.rest}/v1/policy", timeout=5).json()
+    def mistakes(self):
+        """What control says is wrong with the policy's files."""
+        return requests.get(f"{self.rest}/v1/policy", timeout=5).json()["check"].get("errors", [])
 
-    def nodes(self):
-        """What control says of the sidecars."""
-        return requests.get(f"{self.rest}/v1/nodes", timeout=5).json()["nodes"]
+    def versions(self):
+        """The version of the policy that control serves, and those that the sidecars run."""
+        answer = requests.get(f"{self.rest}/v1/nodes", timeout=5).json()
+        return answer.get("current_version"), [node.get("version_applied") for node in answer.get("nodes", [])]
 
     def wait_until_in_force(self, other_than=None):
         """Waits until every sidecar runs the version that control serves, and returns that version."""
         def in_force():
             self.check_alive()
-            version = self.policy()["version"]
-            applied = [node["version_applied"] for node in self.nodes()]
+            version, applied = self.versions()
             everywhere = len(applied) == len(SERVICES) and set(applied) == {version}
             return version if everywhere and version != other_than else None
 

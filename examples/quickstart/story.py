@@ -6,6 +6,7 @@ Every step is checked. See `tools/quickstart --help`.
 
 import argparse
 import contextlib
+import json
 import pathlib
 import shutil
 import signal
@@ -76,10 +77,10 @@ class Story:
             screen.command(f"curl -x {self.mesh.web_sidecar} {url}")
         return requests.get(url, headers=AUTHORIZATION, proxies={"http": self.mesh.web_sidecar}, timeout=90)
 
-    def edit(self, name, old, new):
+    def edit(self, name, *replacements):
         """Edits a policy file and waits until every sidecar runs the result."""
-        before = self.mesh.policy()["version"]
-        changes = self.mesh.edit(name, old, new)
+        before, _ = self.mesh.versions()
+        changes = self.mesh.edit(name, *replacements)
         started = time.monotonic()
         screen.edit(self.mesh.policy_file(name), changes)
         version = self.mesh.wait_until_in_force(other_than=before)
@@ -111,7 +112,7 @@ class Story:
         response = self.call_web("GET", "/profile/1")
         check("web waited for it", response.status_code == 200 and response.elapsed.total_seconds() >= SLOW_SECONDS)
         say("One word of the policy makes it a call that is accepted now and answered later. web is not touched:")
-        self.edit("users.yaml", FORWARD, ASYNC)
+        self.edit("users.yaml", (FORWARD, ASYNC))
         response = self.call_web("GET", "/profile/1")
         accepted = response.json()
         check("web got 202 and a statusUrl, at once", response.status_code == 202 and "statusUrl" in accepted
@@ -123,7 +124,7 @@ class Story:
         check("the result is the answer of users", result.status_code == 200 and result.json() == self.user)
         self.make_users_slow(0)
         say("And back, as easily:")
-        self.edit("users.yaml", ASYNC, FORWARD)
+        self.edit("users.yaml", (ASYNC, FORWARD))
         response = self.call_web("GET", "/profile/1")
         check("web got the answer itself again", response.status_code == 200 and response.json() == self.user)
 
@@ -152,15 +153,15 @@ class Story:
         check("billing wrote an invoice", response.status_code == 201 and response.json() == {"invoice": 1, **order})
         say("Now audit wants to know of every purchase, and a sale should not fail because billing is away. So the call "
             "becomes a message with two subscribers:")
-        self.edit("billing.yaml", PURCHASE_TO_BILLING, PURCHASE_PUBLISHED)
-        self.edit("billing.yaml", REST_OF_BILLING, REST_OF_BILLING + PURCHASE_SUBSCRIPTIONS)
+        self.edit("billing.yaml", (PURCHASE_TO_BILLING, PURCHASE_PUBLISHED),
+                  (REST_OF_BILLING, REST_OF_BILLING + PURCHASE_SUBSCRIPTIONS))
         response = self.call_web("POST", "/buy", order)
         check("web got 202: the message is stored", response.status_code == 202 and "statusUrl" in response.json())
         invoices = self.listed("billing", "/purchases", lambda found: len(found) >= 2)
         check("billing got it with its payload, and wrote an invoice as ever", invoices[1] == {"invoice": 2, **order})
         records = self.listed("audit", "/records", lambda found: len(found) >= 1)
         check("audit got it, too, as a CloudEvent", records[0]["event"]["ce-type"] == "purchase.made"
-              and requests.models.complexjson.loads(records[0]["body"]) == order)
+              and json.loads(records[0]["body"]) == order)
         self.message_status(response.json()["statusUrl"])
 
     def message_status(self, status_url):
@@ -178,7 +179,7 @@ class Story:
         step("4. Announced")
         say("web changes an address: requests.put('http://users/user/1', json=...). users must answer, so the call stays "
             "a forwarded one; but billing and audit should learn that a user changed. Not how: whoever cares may ask.")
-        self.edit("users.yaml", REST_OF_USERS, REST_OF_USERS + EMIT)
+        self.edit("users.yaml", (REST_OF_USERS, REST_OF_USERS + EMIT))
         change = {"email": "ada@lovelace.example"}
         response = self.call_web("PUT", "/profile/1", change)
         check("web got the answer of users", response.status_code == 200 and response.json() == {**self.user, **change})
@@ -205,8 +206,8 @@ class Story:
     def mistaken(self):
         step("5. A mistake")
         say("Somebody edits in a hurry. Two mistakes in one line:")
-        good = self.mesh.policy()["version"]
-        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", FORWARD, MISTAKES))
+        good, _ = self.mesh.versions()
+        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (FORWARD, MISTAKES)))
         self.shown_by_control(good)
         self.shown_by_pillionctl()
         say("Meanwhile, nothing has changed for web:")
@@ -214,10 +215,10 @@ class Story:
         screen.command(f"curl {self.mesh.service('web')}/profile/1      (50 times)")
         screen.output(f"HTTP 200: {statuses.count(200)} times")
         check("traffic goes on under the last good policy", statuses.count(200) == 50
-              and {node["version_applied"] for node in self.mesh.nodes()} == {good})
+              and set(self.mesh.versions()[1]) == {good})
         say("And repaired:")
-        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", MISTAKES, FORWARD))
-        wait_for("control to be content again", lambda: not self.mesh.policy()["errors"])
+        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (MISTAKES, FORWARD)))
+        wait_for("control to be content again", lambda: not self.mesh.mistakes())
         status, text = self.ctl("validate", "policy")
         check("pillionctl is content", status == 0)
         status, text = self.ctl("status", "--control", self.mesh.rest)
@@ -225,16 +226,23 @@ class Story:
         check("web is served", self.call_web("GET", "/profile/1", shown=False).json() == self.user)
 
     def shown_by_control(self, good):
-        policy = wait_for("control to see the mistakes", lambda: self.mesh.policy() if self.mesh.policy()["errors"] else None)
+        mistakes = wait_for("control to see the mistakes", self.mesh.mistakes)
         screen.command(f"curl {self.mesh.rest}/v1/policy")
-        screen.output(screen.compact({key: policy[key] for key in ("version", "errors")}))
-        check("control says where, and what was meant", len(policy["errors"]) == 2 and policy["version"] == good
-              and "did you mean 'users'?" in str(policy["errors"]) and "did you mean 'timeout'?" in str(policy["errors"]))
-        log = self.mesh.log("control").read_text(encoding="utf-8")
-        said = [each for each in log.splitlines() if "did you mean" in each]
-        screen.command(f"grep 'did you mean' {self.mesh.log('control')}")
+        screen.output(json.dumps({"check": {"errors": mistakes}}, indent=2))
+        check("control says where, and what was meant", len(mistakes) == 2 and "did you mean 'users'?" in mistakes[0]
+              and "did you mean 'timeout'?" in mistakes[1])
+        check("it goes on serving the last good version", self.mesh.versions()[0] == good)
+        log = self.mesh.log("control")
+
+        def logged():
+            lines = log.read_text(encoding="utf-8").splitlines()
+            found = [each for each in lines if "did you mean" in each]
+            return found if len(found) >= 2 else None
+
+        said = wait_for(f"the mistakes in {log}", logged)
+        screen.command(f"grep 'did you mean' {log}")
         screen.output("\n".join(said))
-        check("its log says so, too", len(said) >= 2)
+        check("its log says so, too", len(said) == 2)
 
     def shown_by_pillionctl(self):
         status, text = self.ctl("validate", "policy")
