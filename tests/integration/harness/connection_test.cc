@@ -72,7 +72,7 @@ TEST(Connection, StopsSendingAtTheDeadlineWhenThePeerDoesNotRead) {
   Origin blocked([&](Connection&) { sent.wait(); });
   auto connection = Connection::Connect(blocked.port());
   ASSERT_TRUE(connection.ok()) << connection.status();
-  EXPECT_EQ(connection->Send(std::string(64 << 20, 'x'), milliseconds(100)).code(),
+  EXPECT_EQ(connection->Send(std::string(16 << 20, 'x'), milliseconds(100)).code(),
             absl::StatusCode::kDeadlineExceeded);
   sent.count_down();
 }
