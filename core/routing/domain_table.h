@@ -13,20 +13,20 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace pillion::routing {
 
-// A domain of the policy: an exact name, `*.suffix`, `prefix.*` or `*`, each with a port or without.
+// A domain of the policy: an exact name, `*.suffix`, `prefix.*` or `*`, each with a port or
+// without.
 struct DomainPattern {
   // In the order in which they are tried.
   enum Kind : uint8_t { kExact, kSuffix, kPrefix, kAny };
 
   // Reads the text of a domain; lower-cases it.
   static DomainPattern Parse(std::string_view domain);
-
-  // True if `authority` (in any letter case) is one of those it stands for.
-  bool Matches(std::string_view authority) const;
 
   Kind kind;
   std::string name;  // without the star and the port: "orders", ".suffix", "prefix.", ""
@@ -42,14 +42,23 @@ class DomainTable {
   // Makes `domain` lead to `virtual_host`. ALREADY_EXISTS if one that means the same was added.
   absl::Status Add(std::string_view domain, size_t virtual_host);
 
-  // The virtual host of the domain that says most about `authority`: by kind, then the longest name,
-  // then one with the port before one without; nullopt if there is none. No allocation.
+  // The virtual host of the domain that says most about `authority`: by kind, then the longest
+  // name, then one with the port before one without; nullopt if there is none. An authority
+  // without a port has that of HTTP, 80. No allocation.
   std::optional<size_t> Find(std::string_view authority) const;
 
  private:
-  using Key = std::pair<std::string, uint16_t>;  // name and port
-  struct Hash;
-  struct Equal;
+  // A name and a port; looked up without making a string.
+  using Key = std::pair<std::string, uint16_t>;
+  using KeyView = std::pair<absl::string_view, uint16_t>;
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(const KeyView& key) const { return absl::HashOf(key); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const KeyView& a, const KeyView& b) const { return a == b; }
+  };
 
   // The domains of one kind.
   struct Group {

@@ -28,8 +28,8 @@ class RouteMatcher {
   // True if all conditions hold.
   bool Matches(const RequestView& request) const;
 
-  // The first condition that does not hold, for a person: "method GET is not one of POST"; "" if all
-  // hold.
+  // The first condition that does not hold, for a person: "method GET is not one of POST"; "" if
+  // all hold.
   std::string WhyNot(const RequestView& request) const;
 
   const PathCondition& path() const { return path_; }
@@ -39,9 +39,9 @@ class RouteMatcher {
   bool MethodMatches(std::string_view method) const;
 
   PathCondition path_;
-  std::vector<std::string> methods_;      // empty: any
-  std::vector<NamedCondition> headers_;   // names in lower case
-  std::vector<NamedCondition> query_parameters_;
+  std::vector<std::string> methods_;     // empty: any
+  std::vector<ValueCondition> headers_;  // names in lower case
+  std::vector<ValueCondition> query_parameters_;
 };
 
 }  // namespace pillion::routing

@@ -14,9 +14,9 @@ namespace pillion::routing {
 // HTTP codec's headers.
 class HeaderLookup {
  public:
-  // The value of the header `lower_name` (given in lower case; found in any letter case), or nullopt
-  // if there is none. Several lines of that name count as one, joined by "," (RFC 9110 section 5.3):
-  // only then is *scratch written, and the result a view of it.
+  // The value of the header `lower_name` (given in lower case; found in any letter case), or
+  // nullopt if there is none. Several lines of that name count as one, joined by "," (RFC 9110
+  // section 5.3): only then is *scratch written, and the result a view of it.
   virtual std::optional<std::string_view> Get(std::string_view lower_name,
                                               std::string* scratch) const = 0;
 

@@ -1,14 +1,15 @@
-// A policy, compiled so that a request's route is found fast: no allocation, no copy, and a cost that
-// hardly depends on how many virtual hosts and routes there are.
+// A policy, compiled so that a request's route is found fast: no allocation, no copy, and a cost
+// that hardly depends on how many virtual hosts and routes there are.
 //
 //   auto table = RouteTable::Compile(policy);
 //   const CompiledRoute* route = (*table)->Match({.method = "GET", .authority = "orders:80", ...});
 //   if (route == nullptr) ...  // 404 with NoRouteWhy() (explain.h)
 //
 // The virtual host is the one whose domain says most about the authority: the exact name, else the
-// longest `*.suffix`, else the longest `prefix.*`, else `*`. A domain with a port wants that port and
-// wins over the same domain without one; a domain without a port takes every port. In the virtual host
-// the first route that matches is taken, as if they were tried in turn.
+// longest `*.suffix`, else the longest `prefix.*`, else `*`. A domain with a port wants that port
+// and wins over the same domain without one (a request without a port has 80); a domain without a
+// port takes every port. In the virtual host the first route that matches is taken, as if they were
+// tried in turn.
 //
 // Threads: a table is immutable; any number of threads may match at once. Regular expressions share
 // their compiled form between threads (RE2 synchronises it).
@@ -57,8 +58,9 @@ class RouteTable {
   RouteTable(const RouteTable&) = delete;
   RouteTable& operator=(const RouteTable&) = delete;
 
-  // The route that decides about `request`, or null if there is none. Allocates only for a condition
-  // on a header that was sent in several lines, or on an escaped query value of over 512 bytes.
+  // The route that decides about `request`, or null if there is none. Allocates only for a
+  // condition on a header that was sent in several lines, or on an escaped query value of over 512
+  // bytes.
   const CompiledRoute* Match(const RequestView& request) const;
 
   const config::v1::Policy& policy() const { return *policy_; }
