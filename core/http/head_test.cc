@@ -37,7 +37,8 @@ TEST(HeaderNames, OthersAreOther) {
         std::string changed = name;
         changed[at] = static_cast<char>(c);
         const HeaderId found = LookupHeader(changed);
-        if (found != HeaderId::kOther) EXPECT_TRUE(EqualsIgnoreCase(changed, HeaderName(found)));
+        EXPECT_EQ(found != HeaderId::kOther, EqualsIgnoreCase(changed, HeaderName(found)))
+            << changed;
       }
     }
     EXPECT_EQ(LookupHeader(name + "x"), HeaderId::kOther);
