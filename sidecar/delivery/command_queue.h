@@ -1,0 +1,55 @@
+// The way from everybody's threads to the engine's: a queue with limits. Internal to the engine.
+// Thread-safe.
+#ifndef PILLION_SIDECAR_DELIVERY_COMMAND_QUEUE_H_
+#define PILLION_SIDECAR_DELIVERY_COMMAND_QUEUE_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "sidecar/delivery/clock.h"
+#include "sidecar/delivery/commands.h"
+
+namespace pillion::delivery {
+
+class CommandQueue {
+ public:
+  // The limits count what waits and what Take() handed out last; outcomes of attempts do not count.
+  CommandQueue(size_t max_commands, int64_t max_bytes, Clock* clock)
+      : max_commands_(max_commands), max_bytes_(max_bytes), clock_(clock) {}
+
+  // Takes `command`, or leaves it and says why: ResourceExhausted, Cancelled (closed).
+  absl::Status Push(Command& command);
+  // What is queued; if that is nothing, waits for something, `wake_at` or Close(). Releases the
+  // ones before.
+  std::vector<Command> Take(absl::Time wake_at);
+  void Close();
+  // True when Push refuses everything and Take has nothing left.
+  bool finished() const;
+
+  // The queue's part of the statistics.
+  void AddTo(EngineStats& stats) const;
+
+ private:
+  const size_t max_commands_;
+  const int64_t max_bytes_;
+  Clock* const clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wakeup_;
+  std::vector<Command> queue_;
+  size_t commands_ = 0;
+  int64_t bytes_ = 0;
+  size_t taken_commands_ = 0;
+  int64_t taken_bytes_ = 0;
+  int64_t rejected_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_COMMAND_QUEUE_H_

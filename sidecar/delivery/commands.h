@@ -1,0 +1,59 @@
+// What other threads ask of the engine's thread. Internal to the engine.
+#ifndef PILLION_SIDECAR_DELIVERY_COMMANDS_H_
+#define PILLION_SIDECAR_DELIVERY_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "sidecar/delivery/requests.h"
+
+namespace pillion::delivery {
+
+struct AcceptCommand {
+  AcceptRequest request;
+  std::vector<std::string> delivery_ids;
+  Callback<Accepted> done;
+};
+struct CompleteCommand {
+  uint64_t claim = 0;
+  AttemptOutcome outcome;
+};
+struct CancelCommand {
+  std::string id;
+  Callback<MessageView> done;
+};
+struct GetCommand {
+  std::string id;
+  Callback<MessageView> done;
+};
+struct GetResultCommand {
+  std::string id;
+  Callback<DeliveryResult> done;
+};
+struct WatchCommand {
+  WatchId watch = 0;
+  std::string id;
+  Callback<MessageView> done;
+};
+struct UnwatchCommand {
+  WatchId watch = 0;
+};
+struct ListCommand {
+  ListRequest request;
+  Callback<DeliveryPage> done;
+};
+struct ChangeCommand {
+  enum class Change { kReplay, kDrop };
+  Change change = Change::kReplay;
+  DeliverySelection selection;
+  Callback<ChangeSummary> done;
+};
+
+using Command =
+    std::variant<AcceptCommand, CompleteCommand, CancelCommand, GetCommand, GetResultCommand,
+                 WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_COMMANDS_H_

@@ -1,0 +1,137 @@
+// The durable half of delivery: accepts messages, keeps them, says when to try, and keeps what came
+// of it.
+//
+// Knows nothing of HTTP, connections, event loops or policy. Whoever accepts gives it a message
+// with its deliveries; the dispatcher given to Start() is handed each attempt when it is due;
+// Complete() says how the attempt ended. What it promises:
+//
+//  - Accept() replies only when the message is durable. Group commit: whatever was asked while the
+//  last commit
+//    ran is in the next one. An attempt of a delivery that is due at once begins right after that
+//    commit.
+//  - At least once: a delivery that was running when the process died runs again.
+//  - Limits (of a target, of a key, of the whole) hold; targets take turns.
+//  - If the store fails (disk full, input/output error) the ones who asked get the error and
+//  nothing of what they
+//    asked has happened; the outcome of an attempt is kept in memory and stored as soon as that is
+//    possible.
+//
+//   Engine engine(options, *std::move(store), &clock, &random);
+//   engine.Start([&](ClaimedDelivery delivery) { loop.Post(...); },      // make the attempt
+//                [&](uint64_t claim) { loop.Post(...); });               // abort it
+//   engine.Accept(std::move(request), [&](absl::StatusOr<Accepted> accepted) { loop.Post(...); });
+//
+// Threads: every function is thread-safe and returns without waiting, except Start() and Stop().
+// One thread, the engine's own, uses the store. It calls every callback and hook, so these must be
+// quick, and must not call Stop(). A callback is called exactly once (a watch's: see there); when
+// the engine refuses at once (queue full: ResourceExhausted; stopped: Cancelled; ill-formed
+// request: InvalidArgument) that is on the caller's thread, before the function returns.
+//
+// What one thread asks takes effect in the order asked, but reading calls may overtake changes
+// whose callbacks have not been called yet.
+//
+// Errors that any callback may get, besides those named below: those of store.h.
+#ifndef PILLION_SIDECAR_DELIVERY_ENGINE_H_
+#define PILLION_SIDECAR_DELIVERY_ENGINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "sidecar/delivery/clock.h"
+#include "sidecar/delivery/model.h"
+#include "sidecar/delivery/random.h"
+#include "sidecar/delivery/requests.h"
+#include "sidecar/delivery/store.h"
+
+namespace pillion::delivery {
+
+class CommandQueue;
+class Worker;
+
+class Engine {
+ public:
+  // `clock` and `random` must outlive the engine.
+  Engine(EngineOptions options, std::unique_ptr<Store> store, Clock* clock, Random* random);
+  // Stops.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Recovers what the last process left (running becomes pending, due now) and starts. The hooks
+  // may be called before this returns. Every dispatched delivery must be answered by one
+  // Complete(), also after an abort.
+  absl::Status Start(std::function<void(ClaimedDelivery)> dispatch,
+                     std::function<void(uint64_t claim)> abort);
+
+  // Nothing is dispatched from now on; everything else goes on. First step of a shutdown: then let
+  // attempts finish, or end them with Complete(kAborted), which leaves them to run again; then
+  // Stop().
+  void StopDispatching();
+
+  // Commits what was asked so far, replies, fails what is asked later with Cancelled, and waits for
+  // the thread. Watches end with Cancelled. Outcomes not stored by now are lost: those deliveries
+  // run again.
+  void Stop();
+
+  // AlreadyExists: the idempotency key was used with another request (its fingerprint differs).
+  void Accept(AcceptRequest request, Callback<Accepted> done);
+
+  // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
+  // expired meanwhile it only frees the place.
+  void Complete(uint64_t claim, AttemptOutcome outcome);
+
+  // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.
+  void Get(std::string id, Callback<MessageView> done);
+  // Of an operation or of one delivery. NotFound; also for a message that has not exactly one
+  // delivery.
+  void GetResult(std::string id, Callback<DeliveryResult> done);
+  // Cancels what is not final of it, and aborts what runs. NotFound; FailedPrecondition: all is
+  // final already.
+  void Cancel(std::string id, Callback<MessageView> done);
+
+  // Calls `on_change` with the present status, and again after each change until all is final
+  // (which is the last call) or Unwatch. An error ends the watch: NotFound, ResourceExhausted (too
+  // many watches), Cancelled. A call that is under way when Unwatch returns may still come.
+  WatchId Watch(std::string id, Callback<MessageView> on_change);
+  void Unwatch(WatchId watch);
+
+  // InvalidArgument: a page token that is none.
+  void ListDeliveries(ListRequest request, Callback<DeliveryPage> done);
+  // Failed, expired and canceled ones become pending again, with new attempts and their whole
+  // lifetime. A filter without a state means failed ones.
+  void Replay(DeliverySelection selection, Callback<ChangeSummary> done);
+  // Deletes final ones. A filter without a state means failed ones.
+  void Drop(DeliverySelection selection, Callback<ChangeSummary> done);
+
+  EngineStats stats() const;
+
+ private:
+  void Run();
+  // Queues what is asked, or calls its callback with the reason why not.
+  template <typename SomeCommand>
+  void Ask(SomeCommand command);
+
+  Clock* const clock_;
+  Random* const random_;
+  std::unique_ptr<CommandQueue> queue_;
+  std::unique_ptr<Worker> worker_;  // the engine's thread's, once started
+
+  std::atomic<bool> dispatching_ = true;
+  std::atomic<WatchId> next_watch_ = 1;
+
+  mutable std::mutex stats_mutex_;
+  EngineStats stats_;
+
+  std::mutex stop_mutex_;  // one Stop() at a time
+  std::thread thread_;
+};
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_ENGINE_H_

@@ -1,0 +1,111 @@
+// What is asked of the delivery engine and what it replies. engine.h says how.
+#ifndef PILLION_SIDECAR_DELIVERY_REQUESTS_H_
+#define PILLION_SIDECAR_DELIVERY_REQUESTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "sidecar/delivery/model.h"
+
+namespace pillion::delivery {
+
+struct EngineOptions {
+  std::string owner = "sidecar";  // who claims deliveries: unique among those that share a store
+  int max_running = 1024;         // attempts at a time
+  int64_t max_running_bytes =
+      int64_t{256} << 20;    // no attempt begins while those that run hold so much in memory
+  size_t max_queued = 8192;  // commands that wait for the next commit
+  int64_t max_queued_bytes = int64_t{64}
+                             << 20;  // of the messages among them; one larger than this is alone
+  size_t max_watches = 10000;
+  absl::Duration lease_grace = absl::Seconds(30);
+  // An operation's status outlives its result by the result's retention, but not by more than this.
+  absl::Duration max_status_retention = absl::Hours(24);
+};
+
+template <typename Reply>
+using Callback = absl::AnyInvocable<void(absl::StatusOr<Reply>)>;
+
+struct AcceptRequest {
+  Message message;  // `id`, `created_at` and `expires_at` are set by the engine
+  // Exactly one for MessageKind::kAsync; any number, also none, for a message.
+  std::vector<NewDelivery> deliveries;
+  std::optional<Idempotency> idempotency;
+  // Deliveries that are not final after this become `expired`.
+  absl::Duration expires_after = absl::InfiniteDuration();
+};
+
+struct Accepted {
+  std::string id;  // of the operation or message
+  bool repeated =
+      false;  // known by its idempotency key: nothing was stored, `id` is the first one's
+  std::vector<std::string> delivery_ids;  // in the order given; empty if repeated
+};
+
+struct DeliveryResult {
+  enum class Availability {
+    kReady,      // `answer` is there
+    kNotDone,    // not final yet
+    kNoAnswer,   // final, but no destination answered: see the delivery's state and last_error
+    kForgotten,  // its retention is over
+  };
+  Availability availability = Availability::kNotDone;
+  MessageView view;  // with the one delivery that was asked for
+  std::optional<Answer> answer;
+};
+
+struct ListRequest {
+  DeliveryFilter filter;
+  std::string page_token;  // of the page before; empty: from the beginning
+  size_t limit = 100;      // 1 to 1000
+};
+
+// In order of acceptance.
+struct DeliveryPage {
+  std::vector<ListedDelivery> deliveries;
+  std::string next_page_token;  // empty: this was the last page
+};
+
+// Deliveries by their ids (a message's id stands for all of its deliveries), or all that match.
+using DeliverySelection = std::variant<std::vector<std::string>, DeliveryFilter>;
+
+struct ChangeSummary {
+  int64_t changed = 0;
+  int64_t skipped = 0;  // selected, but unknown or not in a state that allows it
+};
+
+using WatchId = uint64_t;
+
+// Totals count since the start; the others are of now.
+struct EngineStats {
+  int64_t accepted = 0;  // messages
+  int64_t repeated = 0;  // accepts answered by their idempotency key
+  int64_t rejected = 0;  // accepts refused because the queue was full
+  int64_t attempts = 0;
+  int64_t retries = 0;  // attempts that failed and will be repeated
+  int64_t succeeded = 0;
+  int64_t failed = 0;
+  int64_t canceled = 0;
+  int64_t expired = 0;
+  int64_t forgotten = 0;  // retention is over
+  int64_t commits = 0;
+  int64_t store_errors = 0;
+  std::string last_store_error;  // empty when the store works
+
+  int64_t pending = 0;
+  int64_t running = 0;
+  int64_t dead = 0;  // in state failed
+  int64_t queued = 0;
+  int64_t queued_bytes = 0;
+};
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_REQUESTS_H_

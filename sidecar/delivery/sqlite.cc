@@ -1,0 +1,192 @@
+#include "sidecar/delivery/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sidecar/delivery/status_macros.h"
+
+namespace pillion::delivery {
+namespace {
+
+bool MeansDiskFull(int code, int system_error) {
+  if ((code & 0xff) == SQLITE_FULL) return true;
+  return (code & 0xff) == SQLITE_IOERR &&
+         (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
+}
+
+}  // namespace
+
+void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+
+absl::StatusOr<Database> Database::Open(std::string path) {
+  Database database(std::move(path));
+  sqlite3* handle = nullptr;
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(database.path_.c_str(), &handle, flags, nullptr);
+  database.handle_.reset(handle);
+  if (code != SQLITE_OK) return database.Error(code);
+  return database;
+}
+
+absl::Status Database::Execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : Error(code);
+}
+
+absl::StatusOr<std::string> Database::QueryText(const std::string& sql) {
+  Statement statement;
+  PILLION_RETURN_IF_ERROR(statement.Prepare(*this, sql));
+  Query query(*this, statement);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+  if (!found)
+    return absl::InternalError(absl::StrCat("store ", path_, ": no answer to '", sql, "'"));
+  return query.GetText(0);
+}
+
+absl::StatusOr<int64_t> Database::QueryInt(const std::string& sql) {
+  Statement statement;
+  PILLION_RETURN_IF_ERROR(statement.Prepare(*this, sql));
+  Query query(*this, statement);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+  if (!found)
+    return absl::InternalError(absl::StrCat("store ", path_, ": no answer to '", sql, "'"));
+  return query.GetInt(0);
+}
+
+bool Database::in_transaction() const { return sqlite3_get_autocommit(handle()) == 0; }
+
+absl::Status Database::Error(int code) const {
+  // SQLite remembers the last one of these only; with other codes it would be an old story.
+  const bool from_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
+  const int system_error = handle_ != nullptr && from_system ? sqlite3_system_errno(handle()) : 0;
+  std::string cause = handle_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle());
+  if (system_error != 0) absl::StrAppend(&cause, ", ", std::strerror(system_error));
+  const std::string where = absl::StrCat("store ", path_, ": ");
+  if (MeansDiskFull(code, system_error)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        where, "the disk is full (", cause, "); free space on its volume, or raise the quota"));
+  }
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::UnavailableError(
+          absl::StrCat(where,
+                       "locked by another process (an open sqlite3 shell, a backup?); end it, or "
+                       "give this process a "
+                       "store path of its own"));
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(absl::StrCat(
+          where, "not an intact SQLite database (", cause,
+          "); restore it from a copy, or move the file away to start with an empty store"));
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return absl::PermissionDeniedError(
+          absl::StrCat(where, "cannot be opened for writing (", cause,
+                       "); check the owner and the mode of the file and of its directory"));
+    case SQLITE_IOERR:
+      return absl::UnavailableError(absl::StrCat(where, "input/output error (", cause,
+                                                 "); check the volume and the kernel's log"));
+    default:
+      return absl::InternalError(absl::StrCat(where, cause, " (SQLite result ", code, ")"));
+  }
+}
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+absl::Status Statement::Prepare(const Database& database, std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  statement_.reset(statement);
+  return code == SQLITE_OK ? absl::OkStatus() : database.Error(code);
+}
+
+Query::Query(const Database& database, const Statement& statement)
+    : database_(database), statement_(statement.statement_.get()) {}
+
+Query::~Query() {
+  sqlite3_reset(statement_);
+  // Bound text belongs to the caller and must not be looked at again.
+  sqlite3_clear_bindings(statement_);
+}
+
+void Query::Keep(int code) {
+  if (bind_error_ == SQLITE_OK) bind_error_ = code;
+}
+
+Query& Query::Int(int64_t value) {
+  Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
+  return *this;
+}
+
+Query& Query::Text(std::string_view value) {
+  // A null pointer would bind NULL.
+  const char* data = value.data() == nullptr ? "" : value.data();
+  Keep(sqlite3_bind_text64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC,
+                           SQLITE_UTF8));
+  return *this;
+}
+
+Query& Query::Blob(std::string_view value) {
+  const char* data = value.data() == nullptr ? "" : value.data();
+  Keep(sqlite3_bind_blob64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC));
+  return *this;
+}
+
+Query& Query::TextOrNull(const std::optional<std::string>& value) {
+  return value.has_value() ? Text(std::string_view(*value)) : Null();
+}
+
+Query& Query::Time(absl::Time value) {
+  return value == absl::InfiniteFuture() ? Null() : Int(absl::ToUnixMillis(value));
+}
+
+Query& Query::Null() {
+  Keep(sqlite3_bind_null(statement_, ++parameter_));
+  return *this;
+}
+
+absl::Status Query::Run() { return Next().status(); }
+
+absl::StatusOr<bool> Query::Next() {
+  if (bind_error_ != SQLITE_OK) return database_.Error(bind_error_);
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return database_.Error(code);
+}
+
+int64_t Query::GetInt(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string Query::GetText(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  return data == nullptr ? std::string()
+                         : std::string(static_cast<const char*>(data), static_cast<size_t>(size));
+}
+
+std::optional<std::string> Query::GetOptionalText(int column) const {
+  return IsNull(column) ? std::nullopt : std::optional<std::string>(GetText(column));
+}
+
+absl::Time Query::GetTime(int column) const {
+  return IsNull(column) ? absl::InfiniteFuture() : absl::FromUnixMillis(GetInt(column));
+}
+
+std::optional<absl::Time> Query::GetOptionalTime(int column) const {
+  return IsNull(column) ? std::nullopt : std::optional<absl::Time>(GetTime(column));
+}
+
+bool Query::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+}  // namespace pillion::delivery

@@ -1,0 +1,44 @@
+// How rows of the delivery database become values: the column lists that statements select, and
+// their readers. Internal to the SQLite store.
+#ifndef PILLION_SIDECAR_DELIVERY_SQLITE_ROWS_H_
+#define PILLION_SIDECAR_DELIVERY_SQLITE_ROWS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "sidecar/delivery/sqlite.h"
+#include "sidecar/delivery/store.h"
+
+namespace pillion::delivery {
+
+// delivery.state of a delivery that waits behind its key; the other numbers are those of
+// DeliveryState.
+inline constexpr int kBehindKeyState = 0;
+
+// A delivery (as d) with its target (as t), then its message (as m).
+#define PILLION_DELIVERY_COLUMNS                                                              \
+  "d.seq, d.id, t.kind, t.name, d.cluster, d.ordering_key, d.state, d.attempts, d.due_at,"    \
+  " d.started_at, d.finished_at, d.reason, d.last_status, d.last_error, d.num_retries, "      \
+  "d.base_interval,"                                                                          \
+  " d.max_interval, d.attempt_timeout, d.retention, d.dead_letter_retention, d.concurrency, " \
+  "d.extra"
+#define PILLION_SUMMARY_COLUMNS                                                               \
+  "m.seq, m.id, m.kind, m.topic, m.method, m.path, m.authority, m.created_at, m.expires_at, " \
+  "m.forgotten"
+#define PILLION_ENTRY_COLUMNS PILLION_DELIVERY_COLUMNS ", m.id, m.kind"
+inline constexpr int kDeliveryColumns = 22;
+inline constexpr int kSummaryColumns = 10;
+inline constexpr int kEntryColumns = kDeliveryColumns + 2;
+
+// `first` is the number of the list's first column in the query.
+StoredDelivery ReadDelivery(const Query& query, int first);
+MessageSummary ReadSummary(const Query& query, int first);
+DeliveryEntry ReadEntry(const Query& query);  // from the query's first column
+
+// Durations are milliseconds, infinite ones -1.
+int64_t EncodeDuration(absl::Duration duration);
+absl::Duration DecodeDuration(int64_t millis);
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_SQLITE_ROWS_H_

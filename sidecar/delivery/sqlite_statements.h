@@ -1,0 +1,29 @@
+// The prepared statements of the SQLite store. Internal to it.
+#ifndef PILLION_SIDECAR_DELIVERY_SQLITE_STATEMENTS_H_
+#define PILLION_SIDECAR_DELIVERY_SQLITE_STATEMENTS_H_
+
+#include "absl/status/status.h"
+#include "sidecar/delivery/sqlite.h"
+
+namespace pillion::delivery {
+
+struct SqliteStatements {
+  absl::Status Prepare(const Database& database);
+
+  Statement begin, commit, rollback;
+  Statement find_target, insert_target, all_targets;
+  Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
+  Statement recover, next_due, claim, load_claimed, reschedule;
+  Statement state_of, finish, put_result, delete_result, first_of_key, let_go, replay;
+  Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
+      set_deadline;
+  Statement still_needed, count_failed, delete_message, delete_deliveries, delete_results,
+      delete_delivery;
+  Statement next_undelivered_deadline, forget_undelivered;
+  Statement find_message, find_deliveries, find_delivery, read_result;
+  Statement scan_all, scan_dead, counts_active, counts_dead;
+};
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_SQLITE_STATEMENTS_H_

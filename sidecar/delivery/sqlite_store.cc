@@ -1,0 +1,324 @@
+#include "sidecar/delivery/sqlite_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sidecar/delivery/sqlite_rows.h"
+#include "sidecar/delivery/sqlite_schema.h"
+#include "sidecar/delivery/sqlite_statements.h"
+#include "sidecar/delivery/status_macros.h"
+
+namespace pillion::delivery {
+namespace {
+
+// Without this a power cut could take the new directory away, and all that was confirmed inside it.
+void SyncParent(const std::filesystem::path& directory) {
+  const int descriptor = open(directory.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);
+  close(descriptor);
+}
+
+absl::Status CreateDirectory(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path directory = std::filesystem::absolute(name, error).lexically_normal();
+  if (std::filesystem::is_directory(directory, error)) return absl::OkStatus();
+  if (std::filesystem::create_directories(directory, error)) {
+    // What is stored is what callers sent: for this user only.
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+    SyncParent(directory);
+  }
+  if (error) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("store ", name, ": the directory cannot be created (", error.message(),
+                     "); create it, or set another store path"));
+  }
+  return absl::OkStatus();
+}
+
+int StateNumber(Placement placement) {
+  switch (placement) {
+    case Placement::kRunning:
+      return static_cast<int>(DeliveryState::kRunning);
+    case Placement::kDue:
+      return static_cast<int>(DeliveryState::kPending);
+    case Placement::kBehindKey:
+      return kBehindKeyState;
+  }
+  return kBehindKeyState;
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(FileLock lock, Database database)
+    : lock_(std::move(lock)),
+      database_(std::move(database)),
+      statements_(std::make_unique<SqliteStatements>()) {}
+
+SqliteStore::~SqliteStore() = default;
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory) {
+  PILLION_RETURN_IF_ERROR(CreateDirectory(directory));
+  PILLION_ASSIGN_OR_RETURN(FileLock lock,
+                           FileLock::Take(absl::StrCat(directory, "/deliveries.lock")));
+  PILLION_ASSIGN_OR_RETURN(Database database,
+                           OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db")));
+  PILLION_ASSIGN_OR_RETURN(
+      const int64_t last_row,
+      database.QueryInt("SELECT max(coalesce((SELECT max(last_delivery) FROM message), 0),"
+                        " coalesce((SELECT max(seq) FROM delivery), 0))"));
+  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
+  PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
+  store->next_row_ = last_row + 1;
+  return store;
+}
+
+absl::Status SqliteStore::Begin() { return Query(database_, statements_->begin).Run(); }
+
+absl::Status SqliteStore::Commit() { return Query(database_, statements_->commit).Run(); }
+
+void SqliteStore::Rollback() {
+  // Some errors have rolled back already. If this fails there is nothing left to undo either.
+  if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
+  // May hold numbers of rows that were just undone.
+  target_numbers_.clear();
+}
+
+absl::StatusOr<int64_t> SqliteStore::TargetNumber(const Target& target) {
+  if (auto known = target_numbers_.find(target); known != target_numbers_.end())
+    return known->second;
+  const auto kind = static_cast<int64_t>(target.kind);
+  Query find(database_, statements_->find_target);
+  PILLION_ASSIGN_OR_RETURN(const bool found, find.Int(kind).Text(target.name).Next());
+  if (found) return target_numbers_[target] = find.GetInt(0);
+  Query insert(database_, statements_->insert_target);
+  PILLION_RETURN_IF_ERROR(insert.Int(kind).Text(target.name).Run());
+  return target_numbers_[target] = insert.GetInt(0);
+}
+
+// --- Accepting ---
+
+absl::StatusOr<std::optional<IdempotencyRecord>> SqliteStore::FindIdempotent(std::string_view scope,
+                                                                             std::string_view key) {
+  Query query(database_, statements_->find_idempotent);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Text(scope).Text(key).Next());
+  if (!found) return std::nullopt;
+  return IdempotencyRecord{query.GetText(0), query.GetText(1)};
+}
+
+absl::StatusOr<RowId> SqliteStore::InsertMessage(const Message& message,
+                                                 const Idempotency* idempotency,
+                                                 size_t deliveries) {
+  const RowId row = next_row_;
+  const RowId last =
+      message.kind == MessageKind::kAsync ? row : row + static_cast<RowId>(deliveries);
+  next_row_ = last + 1;
+  Query query(database_, statements_->insert_message);
+  query.Int(row).Text(message.id).Int(static_cast<int64_t>(message.kind)).Int(last);
+  query.Time(message.created_at).Time(message.expires_at);
+  query.Time(deliveries == 0 ? message.created_at + message.retention : absl::InfiniteFuture());
+  if (idempotency != nullptr) {
+    query.Text(idempotency->scope).Text(idempotency->key).Blob(idempotency->fingerprint);
+  } else {
+    query.Null().Null().Null();
+  }
+  query.Text(message.topic)
+      .Text(message.method)
+      .Text(message.path_and_query)
+      .Text(message.authority);
+  query.Blob(message.attributes).Blob(message.headers).Blob(message.body);
+  PILLION_RETURN_IF_ERROR(query.Run());
+  return row;
+}
+
+absl::StatusOr<bool> SqliteStore::KeyIsBusy(int64_t target, std::string_view key) {
+  return Query(database_, statements_->key_is_busy).Int(target).Text(key).Next();
+}
+
+absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, size_t index,
+                                                             const Message& message,
+                                                             const NewDelivery& delivery,
+                                                             std::string_view id,
+                                                             const Lease* lease) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
+  InsertedDelivery inserted;
+  inserted.placement = lease != nullptr ? Placement::kRunning : Placement::kDue;
+  if (delivery.ordering_key.has_value()) {
+    PILLION_ASSIGN_OR_RETURN(const bool busy, KeyIsBusy(target, *delivery.ordering_key));
+    if (busy) inserted.placement = Placement::kBehindKey;
+  }
+  const bool running = inserted.placement == Placement::kRunning;
+  const bool due = inserted.placement == Placement::kDue;
+  const int64_t ordinal = message.kind == MessageKind::kAsync ? 0 : static_cast<int64_t>(index) + 1;
+  inserted.row = message_row + ordinal;
+  const DeliverySpec& spec = delivery.spec;
+  const absl::Time now = message.created_at;
+
+  Query query(database_, statements_->insert_delivery);
+  query.Int(inserted.row).Int(ordinal).Text(id).Int(target).Text(delivery.cluster);
+  query.TextOrNull(delivery.ordering_key).Int(StateNumber(inserted.placement)).Int(running ? 1 : 0);
+  query.Time(due ? now : absl::InfiniteFuture()).Time(message.expires_at);
+  query.Time(running ? now : absl::InfiniteFuture());
+  if (running) {
+    query.Text(lease->owner).Time(now + spec.attempt_timeout + lease->grace);
+  } else {
+    query.Null().Null();
+  }
+  query.Int(spec.retry.num_retries).Int(EncodeDuration(spec.retry.base_interval));
+  query.Int(EncodeDuration(spec.retry.max_interval)).Int(EncodeDuration(spec.attempt_timeout));
+  query.Int(EncodeDuration(spec.retention)).Int(EncodeDuration(spec.dead_letter_retention));
+  query.Int(spec.concurrency).Blob(spec.extra);
+  PILLION_RETURN_IF_ERROR(query.Run());
+  return inserted;
+}
+
+// --- Scheduling ---
+
+absl::Status SqliteStore::Recover(absl::Time now) {
+  return Query(database_, statements_->recover).Time(now).Run();
+}
+
+absl::StatusOr<std::vector<TargetDue>> SqliteStore::PendingTargets() {
+  std::vector<TargetDue> targets;
+  Query query(database_, statements_->all_targets);
+  for (;;) {
+    PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+    if (!found) return targets;
+    if (query.IsNull(2)) continue;
+    targets.push_back(
+        {{static_cast<TargetKind>(query.GetInt(0)), query.GetText(1)}, query.GetTime(2)});
+  }
+}
+
+absl::StatusOr<std::optional<DueDelivery>> SqliteStore::NextDue(const Target& target) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t number, TargetNumber(target));
+  Query query(database_, statements_->next_due);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(number).Next());
+  if (!found) return std::nullopt;
+  return DueDelivery{ReadEntry(query), query.GetTime(kEntryColumns),
+                     query.GetTime(kEntryColumns + 1)};
+}
+
+absl::StatusOr<std::optional<ClaimedDelivery>> SqliteStore::Claim(RowId row, absl::Time now,
+                                                                  const Lease& lease) {
+  {
+    Query claim(database_, statements_->claim);
+    claim.Time(now).Text(lease.owner).Int(EncodeDuration(lease.grace)).Int(row);
+    PILLION_ASSIGN_OR_RETURN(const bool claimed, claim.Next());
+    if (!claimed) return std::nullopt;
+  }
+  Query load(database_, statements_->load_claimed);
+  PILLION_ASSIGN_OR_RETURN(const bool found, load.Int(row).Next());
+  if (!found) return std::nullopt;
+  StoredDelivery stored = ReadDelivery(load, 0);
+  MessageSummary summary = ReadSummary(load, kDeliveryColumns);
+  auto message = std::make_shared<Message>();
+  message->id = std::move(summary.id);
+  message->kind = summary.kind;
+  message->topic = std::move(summary.topic);
+  message->method = std::move(summary.method);
+  message->path_and_query = std::move(summary.path_and_query);
+  message->authority = std::move(summary.authority);
+  message->created_at = summary.created_at;
+  message->expires_at = summary.expires_at;
+  message->attributes = load.GetText(kDeliveryColumns + kSummaryColumns);
+  message->headers = load.GetText(kDeliveryColumns + kSummaryColumns + 1);
+  message->body = load.GetText(kDeliveryColumns + kSummaryColumns + 2);
+
+  ClaimedDelivery claimed;
+  claimed.id = std::move(stored.view.id);
+  claimed.message = std::move(message);
+  claimed.target = std::move(stored.view.target);
+  claimed.cluster = std::move(stored.view.cluster);
+  claimed.ordering_key = std::move(stored.view.ordering_key);
+  claimed.spec = std::move(stored.spec);
+  claimed.attempt = stored.view.attempts;
+  return claimed;
+}
+
+absl::Status SqliteStore::Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+                                     std::string_view last_error) {
+  return Query(database_, statements_->reschedule)
+      .Time(due_at)
+      .Int(counts ? 0 : 1)
+      .Int(last_status)
+      .Text(last_error)
+      .Int(row)
+      .Run();
+}
+
+absl::Status SqliteStore::PutResult(RowId row, const Answer& answer) {
+  return Query(database_, statements_->put_result)
+      .Int(row)
+      .Int(answer.status)
+      .Blob(answer.headers)
+      .Blob(answer.body)
+      .Run();
+}
+
+absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef& delivery,
+                                                              const Ending& ending) {
+  assert(IsFinal(ending.state));
+  PILLION_ASSIGN_OR_RETURN(const bool holds_up_others, HoldsUpItsKey(delivery));
+  {
+    Query query(database_, statements_->finish);
+    query.Int(static_cast<int64_t>(ending.state)).Int(static_cast<int64_t>(ending.reason));
+    query.Time(ending.forget_at).Time(ending.at);
+    if (ending.last_status.has_value()) {
+      query.Int(*ending.last_status).Text(ending.last_error);
+    } else {
+      query.Null().Null();
+    }
+    PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
+  }
+  if (ending.answer != nullptr) PILLION_RETURN_IF_ERROR(PutResult(delivery.row, *ending.answer));
+  if (!holds_up_others) return std::nullopt;
+  return LetNextOfKeyGo(delivery, ending.at);
+}
+
+absl::StatusOr<bool> SqliteStore::HoldsUpItsKey(const DeliveryRef& delivery) {
+  if (!delivery.ordering_key.has_value()) return false;
+  Query query(database_, statements_->state_of);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(delivery.row).Next());
+  return found && query.GetInt(0) != kBehindKeyState;
+}
+
+absl::StatusOr<std::optional<absl::Time>> SqliteStore::LetNextOfKeyGo(const DeliveryRef& finished,
+                                                                      absl::Time now) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(finished.target));
+  RowId next = 0;
+  {
+    Query query(database_, statements_->first_of_key);
+    PILLION_ASSIGN_OR_RETURN(const bool found,
+                             query.Int(target).Text(*finished.ordering_key).Next());
+    if (!found) return std::nullopt;
+    next = query.GetInt(0);
+  }
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->let_go).Time(now).Int(next).Run());
+  return now;
+}
+
+absl::StatusOr<Placement> SqliteStore::Replay(const DeliveryRef& delivery, absl::Time now) {
+  Placement placement = Placement::kDue;
+  if (delivery.ordering_key.has_value()) {
+    PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
+    PILLION_ASSIGN_OR_RETURN(const bool busy, KeyIsBusy(target, *delivery.ordering_key));
+    if (busy) placement = Placement::kBehindKey;
+  }
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->delete_result).Int(delivery.row).Run());
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->replay)
+                              .Int(StateNumber(placement))
+                              .Time(placement == Placement::kDue ? now : absl::InfiniteFuture())
+                              .Time(now)
+                              .Int(delivery.row)
+                              .Run());
+  return placement;
+}
+
+}  // namespace pillion::delivery

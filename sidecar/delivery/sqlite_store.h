@@ -1,0 +1,103 @@
+// The embedded store: one SQLite file, `deliveries.db`, in a directory of its own.
+//
+// Write-ahead log, synchronous=FULL: what Commit() confirmed survives a power cut. One process at a
+// time has the store (`deliveries.lock`, and SQLite's own exclusive lock); anyone may look into a
+// copy with `sqlite3`. sqlite_schema.cc says what the tables mean.
+#ifndef PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
+#define PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "sidecar/delivery/file_lock.h"
+#include "sidecar/delivery/sqlite.h"
+#include "sidecar/delivery/store.h"
+
+namespace pillion::delivery {
+
+struct SqliteStatements;
+
+class SqliteStore : public Store {
+ public:
+  // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
+  // the cause and what to do: in use or locked (Unavailable), of a newer version or another program
+  // (FailedPrecondition), damaged (DataLoss), not writable (PermissionDenied), disk full
+  // (ResourceExhausted).
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& directory);
+  ~SqliteStore() override;
+
+  absl::Status Begin() override;
+  absl::Status Commit() override;
+  void Rollback() override;
+
+  absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotent(std::string_view scope,
+                                                                  std::string_view key) override;
+  absl::StatusOr<RowId> InsertMessage(const Message& message, const Idempotency* idempotency,
+                                      size_t deliveries) override;
+  absl::StatusOr<InsertedDelivery> InsertDelivery(RowId message_row, size_t index,
+                                                  const Message& message,
+                                                  const NewDelivery& delivery, std::string_view id,
+                                                  const Lease* lease) override;
+
+  absl::Status Recover(absl::Time now) override;
+  absl::StatusOr<std::vector<TargetDue>> PendingTargets() override;
+  absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) override;
+  absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
+                                                       const Lease& lease) override;
+  absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+                          std::string_view last_error) override;
+  absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
+                                                   const Ending& ending) override;
+  absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;
+  absl::StatusOr<Deleted> Drop(RowId row, absl::Time now) override;
+
+  absl::StatusOr<absl::Time> NextDeadline() override;
+  absl::StatusOr<std::vector<DeliveryEntry>> Overdue(absl::Time now, size_t limit) override;
+  absl::StatusOr<Deleted> Forget(RowId row, absl::Time now, absl::Time status_until) override;
+  absl::StatusOr<size_t> ForgetUndelivered(absl::Time now, size_t limit) override;
+
+  absl::StatusOr<std::optional<StoredMessage>> Find(std::string_view id) override;
+  absl::StatusOr<std::optional<StoredResult>> FindResult(std::string_view id) override;
+  absl::StatusOr<ScanPage> Scan(const DeliveryFilter& filter, RowId after, size_t limit,
+                                size_t scan_limit) override;
+  absl::StatusOr<StoreCounts> Counts() override;
+
+ private:
+  // Where a message's rows are.
+  struct MessageRange {
+    RowId message = 0;
+    RowId last_delivery = 0;
+    MessageKind kind = MessageKind::kAsync;
+    bool forgotten = false;
+  };
+
+  SqliteStore(FileLock lock, Database database);
+
+  absl::StatusOr<int64_t> TargetNumber(const Target& target);
+  absl::StatusOr<bool> KeyIsBusy(int64_t target, std::string_view key);
+  absl::StatusOr<bool> HoldsUpItsKey(const DeliveryRef& delivery);
+  absl::StatusOr<std::optional<absl::Time>> LetNextOfKeyGo(const DeliveryRef& finished,
+                                                           absl::Time now);
+  absl::Status PutResult(RowId row, const Answer& answer);
+  absl::StatusOr<std::optional<MessageRange>> RangeOf(RowId delivery);
+  // Returns how many of its deliveries were failed.
+  absl::StatusOr<int64_t> DeleteMessage(const MessageRange& range);
+  absl::StatusOr<bool> IsStillNeeded(const MessageRange& range, absl::Time now);
+  absl::StatusOr<std::optional<StoredMessage>> FindMessage(std::string_view id);
+  absl::StatusOr<std::optional<StoredMessage>> FindDelivery(std::string_view id);
+
+  FileLock lock_;
+  Database database_;
+  std::unique_ptr<SqliteStatements> statements_;
+  // Numbers of targets seen so far: as many as the policy has routes and subscriptions.
+  absl::flat_hash_map<Target, int64_t> target_numbers_;
+  RowId next_row_ = 1;
+};
+
+}  // namespace pillion::delivery
+
+#endif  // PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_

@@ -1,0 +1,127 @@
+// Looking up what is stored: by id, and page by page.
+#include <utility>
+
+#include "sidecar/delivery/sqlite_rows.h"
+#include "sidecar/delivery/sqlite_statements.h"
+#include "sidecar/delivery/sqlite_store.h"
+#include "sidecar/delivery/status_macros.h"
+
+namespace pillion::delivery {
+namespace {
+
+// Looks only at the columns that it must: most rows of a scan do not match.
+bool Matches(const Query& row, const DeliveryFilter& filter) {
+  if (filter.state.has_value()) {
+    const int64_t number = row.GetInt(6);
+    const bool pending = *filter.state == DeliveryState::kPending;
+    if (number != static_cast<int64_t>(*filter.state) && !(pending && number == kBehindKeyState))
+      return false;
+  }
+  if (filter.since.has_value() && row.GetTime(kDeliveryColumns + 7) < *filter.since) return false;
+  if (filter.target.has_value()) {
+    if (row.GetInt(2) != static_cast<int64_t>(filter.target->kind)) return false;
+    if (row.GetText(3) != filter.target->name) return false;
+  }
+  return !filter.topic.has_value() || row.GetText(kDeliveryColumns + 3) == *filter.topic;
+}
+
+bool HasIndex(const DeliveryFilter& filter) {
+  return filter.state.has_value() && *filter.state >= DeliveryState::kFailed;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<StoredMessage>> SqliteStore::Find(std::string_view id) {
+  PILLION_ASSIGN_OR_RETURN(std::optional<StoredMessage> message, FindMessage(id));
+  if (message.has_value()) return message;
+  return FindDelivery(id);
+}
+
+absl::StatusOr<std::optional<StoredMessage>> SqliteStore::FindMessage(std::string_view id) {
+  StoredMessage message;
+  RowId last_delivery = 0;
+  {
+    Query query(database_, statements_->find_message);
+    PILLION_ASSIGN_OR_RETURN(const bool found, query.Text(id).Next());
+    if (!found) return std::nullopt;
+    message.row = query.GetInt(0);
+    message.summary = ReadSummary(query, 0);
+    last_delivery = query.GetInt(kSummaryColumns);
+  }
+  Query query(database_, statements_->find_deliveries);
+  query.Int(message.row).Int(last_delivery);
+  for (;;) {
+    PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+    if (!found) return message;
+    message.deliveries.push_back(ReadDelivery(query, 0));
+  }
+}
+
+absl::StatusOr<std::optional<StoredMessage>> SqliteStore::FindDelivery(std::string_view id) {
+  Query query(database_, statements_->find_delivery);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Text(id).Next());
+  if (!found) return std::nullopt;
+  StoredMessage message;
+  message.row = query.GetInt(kDeliveryColumns);
+  message.summary = ReadSummary(query, kDeliveryColumns);
+  message.deliveries.push_back(ReadDelivery(query, 0));
+  return message;
+}
+
+absl::StatusOr<std::optional<StoredResult>> SqliteStore::FindResult(std::string_view id) {
+  PILLION_ASSIGN_OR_RETURN(std::optional<StoredMessage> message, Find(id));
+  // A message with several deliveries has several results, each under its delivery's id.
+  if (!message.has_value() || message->deliveries.size() != 1) return std::nullopt;
+  StoredResult result;
+  Query query(database_, statements_->read_result);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(message->deliveries[0].ref.row).Next());
+  if (found) {
+    result.answer = Answer{static_cast<int>(query.GetInt(0)), query.GetText(1), query.GetText(2)};
+  }
+  result.message = *std::move(message);
+  return result;
+}
+
+absl::StatusOr<ScanPage> SqliteStore::Scan(const DeliveryFilter& filter, RowId after, size_t limit,
+                                           size_t scan_limit) {
+  const bool indexed = HasIndex(filter);
+  Query query(database_, indexed ? statements_->scan_dead : statements_->scan_all);
+  if (indexed) query.Int(static_cast<int64_t>(*filter.state));
+  query.Int(after).Int(static_cast<int64_t>(scan_limit));
+  ScanPage page;
+  page.scanned_to = after;
+  size_t scanned = 0;
+  while (page.found.size() < limit) {
+    PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+    if (!found) {
+      page.end = scanned < scan_limit;
+      break;
+    }
+    ++scanned;
+    page.scanned_to = query.GetInt(0);
+    if (!Matches(query, filter)) continue;
+    StoredMessage message;
+    message.row = query.GetInt(kDeliveryColumns);
+    message.summary = ReadSummary(query, kDeliveryColumns);
+    message.deliveries.push_back(ReadDelivery(query, 0));
+    page.found.push_back(std::move(message));
+  }
+  return page;
+}
+
+absl::StatusOr<StoreCounts> SqliteStore::Counts() {
+  StoreCounts counts;
+  Query active(database_, statements_->counts_active);
+  for (;;) {
+    PILLION_ASSIGN_OR_RETURN(const bool found, active.Next());
+    if (!found) break;
+    const bool running = active.GetInt(0) == static_cast<int64_t>(DeliveryState::kRunning);
+    (running ? counts.running : counts.pending) += active.GetInt(1);
+  }
+  Query dead(database_, statements_->counts_dead);
+  PILLION_RETURN_IF_ERROR(dead.Run());
+  counts.failed = dead.GetInt(0);
+  return counts;
+}
+
+}  // namespace pillion::delivery

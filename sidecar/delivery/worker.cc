@@ -1,0 +1,239 @@
+#include "sidecar/delivery/worker.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "sidecar/delivery/status_macros.h"
+
+namespace pillion::delivery {
+namespace {
+
+constexpr absl::Duration kFirstRetryInterval = absl::Milliseconds(100);
+constexpr absl::Duration kMaxRetryInterval = absl::Seconds(5);
+// Of the outcomes that wait for the store, this many may fail before the rest waits for the next
+// try.
+constexpr size_t kMaxRetryFailures = 8;
+
+// Statuses share their text by reference count. Each callback gets its own, as it goes to another
+// thread.
+absl::Status Copy(const absl::Status& status) {
+  return absl::Status(status.code(), status.message());
+}
+
+void AddCounts(EngineStats& total, const EngineStats& more) {
+  total.accepted += more.accepted;
+  total.repeated += more.repeated;
+  total.attempts += more.attempts;
+  total.retries += more.retries;
+  total.succeeded += more.succeeded;
+  total.failed += more.failed;
+  total.canceled += more.canceled;
+  total.expired += more.expired;
+  total.forgotten += more.forgotten;
+  total.pending += more.pending;
+  total.dead += more.dead;
+}
+
+}  // namespace
+
+Worker::Worker(EngineOptions options, std::unique_ptr<Store> store, Clock* clock, Random* random)
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      clock_(clock),
+      random_(random),
+      lease_{options_.owner, options_.lease_grace},
+      scheduler_(options_.max_running, options_.max_running_bytes) {}
+
+absl::Status Worker::Start(Dispatch dispatch, Abort abort) {
+  dispatch_ = std::move(dispatch);
+  abort_ = std::move(abort);
+  now_ = clock_->Now();
+  PILLION_RETURN_IF_ERROR(Transact([this] { return store_->Recover(now_); }));
+  PILLION_ASSIGN_OR_RETURN(const std::vector<TargetDue> targets, store_->PendingTargets());
+  for (const TargetDue& target : targets) scheduler_.AddDue(target.target, target.due_at);
+  PILLION_ASSIGN_OR_RETURN(const StoreCounts counts, store_->Counts());
+  stats_.pending = counts.pending;
+  stats_.dead = counts.failed;
+  PILLION_ASSIGN_OR_RETURN(next_deadline_, store_->NextDeadline());
+  return absl::OkStatus();
+}
+
+void Worker::Run(std::vector<Command> commands, bool dispatching) {
+  now_ = clock_->Now();
+  dispatching_ = dispatching;
+  std::vector<Command> writes;
+  for (Command& command : commands) {
+    if (auto* complete = std::get_if<CompleteCommand>(&command)) {
+      outcomes_.push_back({complete->claim, std::move(complete->outcome)});
+    } else if (!ServeRead(command)) {
+      writes.push_back(std::move(command));
+    }
+  }
+  if (degraded()) {
+    RunDegraded(writes);
+  } else if (HasWork(writes)) {
+    RunEverything(writes);
+  }
+  if (!list_jobs_.empty()) RunListJob();
+}
+
+bool Worker::HasWork(const std::vector<Command>& writes) const {
+  return !writes.empty() || !outcomes_.empty() || !change_jobs_.empty() || next_deadline_ <= now_ ||
+         (dispatching_ && scheduler_.NextDueAt() <= now_);
+}
+
+void Worker::RunEverything(std::vector<Command>& writes) {
+  size_t applied = 0;
+  const absl::Status status = Transact([&]() -> absl::Status {
+    // What ends makes room for what is to start, and what waits goes before what comes.
+    for (const Outcome& outcome : outcomes_) PILLION_RETURN_IF_ERROR(ApplyOutcome(outcome));
+    PILLION_RETURN_IF_ERROR(ApplyDeadlines());
+    PILLION_RETURN_IF_ERROR(StartDue());
+    PILLION_RETURN_IF_ERROR(ApplyAll(writes, applied));
+    return StartDue();
+  });
+  if (!status.ok()) {
+    Degrade(status);
+    FailRest(writes, applied, status);
+    return;
+  }
+  outcomes_.clear();
+  retry_interval_ = absl::ZeroDuration();
+  stats_.last_store_error.clear();
+}
+
+absl::Status Worker::ApplyAll(std::vector<Command>& writes, size_t& applied) {
+  for (; applied < writes.size(); ++applied) PILLION_RETURN_IF_ERROR(ApplyWrite(writes[applied]));
+  return change_jobs_.empty() ? absl::OkStatus() : RunChangeJob();
+}
+
+void Worker::RunDegraded(std::vector<Command>& writes) {
+  if (now_ >= retry_at_) RetryStore();
+  if (!degraded()) {
+    if (HasWork(writes)) RunEverything(writes);
+    return;
+  }
+  if (writes.empty() && change_jobs_.empty()) return;
+  size_t applied = 0;
+  const absl::Status status = Transact([&] { return ApplyAll(writes, applied); });
+  if (status.ok()) {
+    retry_at_ = now_;  // it works again
+  } else {
+    FailRest(writes, applied, status);
+  }
+}
+
+void Worker::RetryStore() {
+  absl::Status failure = Transact([this] { return ApplyDeadlines(); });
+  size_t failures = failure.ok() ? 0 : 1;
+  for (Outcome& outcome : outcomes_) {
+    if (failures >= kMaxRetryFailures) break;
+    absl::Status status = Transact([&] { return ApplyOutcome(outcome); });
+    outcome.stored = status.ok();
+    if (status.ok()) continue;
+    ++failures;
+    failure = std::move(status);
+  }
+  std::erase_if(outcomes_, [](const Outcome& outcome) { return outcome.stored; });
+  if (failure.ok()) {
+    retry_at_ = absl::InfiniteFuture();
+    return;
+  }
+  // Those that failed go to the end: perhaps they are only too large for the room that is left.
+  const auto tried = static_cast<ptrdiff_t>(std::min(failures, outcomes_.size()));
+  std::rotate(outcomes_.begin(), outcomes_.begin() + tried, outcomes_.end());
+  Degrade(failure);
+}
+
+void Worker::Degrade(const absl::Status& error) {
+  retry_interval_ = std::clamp(retry_interval_ * 2, kFirstRetryInterval, kMaxRetryInterval);
+  retry_at_ = now_ + retry_interval_;
+  stats_.last_store_error = std::string(error.message());
+}
+
+absl::Status Worker::Transact(Work work) {
+  effects_ = Effects{};
+  absl::Status status = store_->Begin();
+  if (status.ok()) status = work();
+  if (status.ok()) status = store_->Commit();
+  if (status.ok()) {
+    ++stats_.commits;
+    Publish();
+    return status;
+  }
+  store_->Rollback();
+  ++stats_.store_errors;
+  stats_.last_store_error = std::string(status.message());
+  Undo(status);
+  return status;
+}
+
+void Worker::Publish() {
+  Effects effects = std::exchange(effects_, Effects{});
+  AddCounts(stats_, effects.counts);
+  for (auto& reply : effects.replies) reply(absl::OkStatus());
+  for (ClaimedDelivery& claimed : effects.started) dispatch_(std::move(claimed));
+  for (uint64_t claim : effects.settled) abort_(claim);
+  std::sort(effects.changed.begin(), effects.changed.end());
+  effects.changed.erase(std::unique(effects.changed.begin(), effects.changed.end()),
+                        effects.changed.end());
+  for (const std::string& message_id : effects.changed) NotifyWatchers(message_id);
+}
+
+void Worker::Undo(const absl::Status& error) {
+  Effects effects = std::exchange(effects_, Effects{});
+  for (const ClaimedDelivery& claimed : effects.started) {
+    const auto it = running_.find(claimed.claim);
+    claim_of_row_.erase(it->second.entry.ref.row);
+    running_.erase(it);
+  }
+  for (auto& [claim, running] : effects.ended) {
+    if (!running.settled) claim_of_row_[running.entry.ref.row] = claim;
+    running_.emplace(claim, std::move(running));
+  }
+  for (uint64_t claim : effects.settled) {
+    const auto it = running_.find(claim);
+    if (it == running_.end()) continue;
+    it->second.settled = false;
+    claim_of_row_[it->second.entry.ref.row] = claim;
+  }
+  scheduler_.Reset();
+  for (const auto& [claim, running] : running_)
+    scheduler_.Started(running.entry.ref.target, running.bytes);
+  next_deadline_ = absl::InfinitePast();
+  for (auto& reply : effects.replies) reply(Copy(error));
+}
+
+void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error) {
+  for (size_t i = applied; i < writes.size(); ++i) {
+    if (auto* accept = std::get_if<AcceptCommand>(&writes[i])) accept->done(Copy(error));
+    if (auto* cancel = std::get_if<CancelCommand>(&writes[i])) cancel->done(Copy(error));
+    if (auto* change = std::get_if<ChangeCommand>(&writes[i])) change->done(Copy(error));
+  }
+}
+
+void Worker::Finish() {
+  now_ = clock_->Now();
+  if (!outcomes_.empty()) RetryStore();
+  const absl::Status cancelled = absl::CancelledError("the delivery engine is stopping");
+  for (auto& watcher : watchers_.TakeAll()) watcher->on_change(Copy(cancelled));
+  for (ListJob& job : list_jobs_) job.command.done(Copy(cancelled));
+  for (ChangeJob& job : change_jobs_) job.command.done(Copy(cancelled));
+  list_jobs_.clear();
+  change_jobs_.clear();
+}
+
+absl::Time Worker::NextWake(bool dispatching) const {
+  if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
+  if (degraded()) return retry_at_;
+  return dispatching ? std::min(next_deadline_, scheduler_.NextDueAt()) : next_deadline_;
+}
+
+EngineStats Worker::stats() const {
+  EngineStats stats = stats_;
+  stats.running = static_cast<int64_t>(running_.size());
+  return stats;
+}
+
+}  // namespace pillion::delivery

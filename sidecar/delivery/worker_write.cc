@@ -1,0 +1,331 @@
+// The worker's changes: accepting, starting and ending attempts, canceling, deadlines. All of them
+// run inside a transaction, and tell what follows from it only through effects_.
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sidecar/delivery/backoff.h"
+#include "sidecar/delivery/status_macros.h"
+#include "sidecar/delivery/worker.h"
+
+namespace pillion::delivery {
+namespace {
+
+// What a dead letter keeps of the last answer's body.
+constexpr size_t kKeptOfAnswer = 2048;
+// Limits of one transaction's share of expiring and forgetting, so that accepts never wait long for
+// it.
+constexpr size_t kDeadlinesAtOnce = 256;
+constexpr int64_t kBytesForgottenAtOnce = int64_t{4} << 20;
+
+int64_t SizeOf(const Message& message) {
+  return static_cast<int64_t>(message.headers.size() + message.attributes.size() +
+                              message.body.size());
+}
+
+bool IsDeadLetter(const DeliveryEntry& entry, DeliveryState state) {
+  return entry.kind != MessageKind::kAsync &&
+         (state == DeliveryState::kFailed || state == DeliveryState::kExpired);
+}
+
+// An end that no attempt brought.
+Ending EndingAs(DeliveryState state) {
+  Ending ending;
+  ending.state = state;
+  return ending;
+}
+
+// A reply that waits for the commit: `reply`, or the error that prevented it.
+template <typename Reply>
+absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done,
+                                                            absl::StatusOr<Reply> reply) {
+  return [done = std::move(done), reply = std::move(reply)](const absl::Status& status) mutable {
+    if (status.ok()) {
+      done(std::move(reply));
+    } else {
+      done(absl::Status(status.code(), status.message()));
+    }
+  };
+}
+
+}  // namespace
+
+absl::Status Worker::ApplyWrite(Command& command) {
+  if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
+  if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
+  auto* change = std::get_if<ChangeCommand>(&command);
+  assert(change != nullptr);
+  change_jobs_.emplace_back().command = std::move(*change);
+  return absl::OkStatus();
+}
+
+// --- Accepting ---
+
+absl::Status Worker::ApplyAccept(AcceptCommand& command) {
+  AcceptRequest& request = command.request;
+  const std::optional<Idempotency>& idempotency = request.idempotency;
+  if (idempotency.has_value()) {
+    PILLION_ASSIGN_OR_RETURN(const auto known,
+                             store_->FindIdempotent(idempotency->scope, idempotency->key));
+    if (known.has_value() && known->fingerprint != idempotency->fingerprint) {
+      effects_.replies.push_back(WhenCommitted<Accepted>(
+          std::move(command.done), absl::AlreadyExistsError(absl::StrCat(
+                                       "the idempotency key '", idempotency->key,
+                                       "' was used with another request; take a new key"))));
+      return absl::OkStatus();
+    }
+    if (known.has_value()) {
+      ++effects_.counts.repeated;
+      effects_.replies.push_back(
+          WhenCommitted<Accepted>(std::move(command.done), Accepted{known->message_id, true, {}}));
+      return absl::OkStatus();
+    }
+  }
+  request.message.created_at = now_;
+  request.message.expires_at = now_ + request.expires_after;
+  const auto message = std::make_shared<const Message>(std::move(request.message));
+  PILLION_RETURN_IF_ERROR(InsertDeliveries(command, message));
+  ++effects_.counts.accepted;
+  effects_.replies.push_back(WhenCommitted<Accepted>(
+      std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::InsertDeliveries(AcceptCommand& command,
+                                      const std::shared_ptr<const Message>& message) {
+  std::vector<NewDelivery>& deliveries = command.request.deliveries;
+  const std::optional<Idempotency>& idempotency = command.request.idempotency;
+  PILLION_ASSIGN_OR_RETURN(
+      const RowId message_row,
+      store_->InsertMessage(*message, idempotency.has_value() ? &*idempotency : nullptr,
+                            deliveries.size()));
+  NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
+  for (size_t i = 0; i < deliveries.size(); ++i) {
+    NewDelivery& delivery = deliveries[i];
+    const bool start = dispatching_ && !degraded() &&
+                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_);
+    PILLION_ASSIGN_OR_RETURN(
+        const InsertedDelivery inserted,
+        store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
+                               start ? &lease_ : nullptr));
+    ++effects_.counts.pending;
+    if (inserted.placement == Placement::kDue) scheduler_.AddDue(delivery.target, now_);
+    if (inserted.placement != Placement::kRunning) continue;
+    ClaimedDelivery claimed;
+    claimed.id = command.delivery_ids[i];
+    claimed.message = message;
+    claimed.target = std::move(delivery.target);
+    claimed.cluster = std::move(delivery.cluster);
+    claimed.ordering_key = std::move(delivery.ordering_key);
+    claimed.spec = std::move(delivery.spec);
+    BeginAttempt(std::move(claimed), inserted.row);
+  }
+  return absl::OkStatus();
+}
+
+// --- Starting ---
+
+absl::Status Worker::StartDue() {
+  if (!dispatching_) return absl::OkStatus();
+  while (std::optional<Target> target = scheduler_.NextTurn(now_))
+    PILLION_RETURN_IF_ERROR(StartNext(*target));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::StartNext(const Target& target) {
+  PILLION_ASSIGN_OR_RETURN(const std::optional<DueDelivery> due, store_->NextDue(target));
+  if (!due.has_value() || due->due_at > now_) {
+    scheduler_.NotDue(target, due.has_value() ? due->due_at : absl::InfiniteFuture());
+    return absl::OkStatus();
+  }
+  if (due->expires_at <= now_) {
+    scheduler_.Took(target);
+    return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
+  }
+  const int concurrency = due->entry.spec.concurrency;
+  if (concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) {
+    scheduler_.AtLimit(target);
+    return absl::OkStatus();
+  }
+  PILLION_ASSIGN_OR_RETURN(std::optional<ClaimedDelivery> claimed,
+                           store_->Claim(due->entry.ref.row, now_, lease_));
+  scheduler_.Took(target);
+  if (claimed.has_value()) BeginAttempt(*std::move(claimed), due->entry.ref.row);
+  return absl::OkStatus();
+}
+
+void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
+  claimed.claim = next_claim_++;
+  Running running;
+  running.entry.ref = {row, claimed.target, claimed.ordering_key};
+  running.entry.id = claimed.id;
+  running.entry.message_id = claimed.message->id;
+  running.entry.kind = claimed.message->kind;
+  running.entry.state = DeliveryState::kRunning;
+  running.entry.spec = claimed.spec;
+  running.entry.spec.extra.clear();  // the dispatcher's own, and has it
+  running.attempt = claimed.attempt;
+  running.bytes = SizeOf(*claimed.message);
+  scheduler_.Started(claimed.target, running.bytes);
+  claim_of_row_[row] = claimed.claim;
+  running_.emplace(claimed.claim, std::move(running));
+  ++effects_.counts.attempts;
+  --effects_.counts.pending;
+  MarkChanged(claimed.message->id);
+  effects_.started.push_back(std::move(claimed));
+}
+
+// --- Ending ---
+
+absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
+  const auto it = running_.find(outcome.claim);
+  if (it == running_.end()) return absl::OkStatus();
+  effects_.ended.emplace_back(it->first, std::move(it->second));
+  running_.erase(it);
+  const Running& running = effects_.ended.back().second;
+  scheduler_.Ended(running.entry.ref.target, running.bytes);
+  if (running.settled) return absl::OkStatus();
+  claim_of_row_.erase(running.entry.ref.row);
+  // By value: what follows may begin another attempt, and effects_ may move.
+  return EndAttempt(Running(running), outcome.outcome);
+}
+
+absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& outcome) {
+  using Verdict = AttemptOutcome::Verdict;
+  if (outcome.verdict == Verdict::kAborted) return Retry(running, outcome);
+  if (outcome.verdict == Verdict::kRetry &&
+      running.attempt <= running.entry.spec.retry.num_retries) {
+    return Retry(running, outcome);
+  }
+  Ending ending;
+  if (outcome.verdict != Verdict::kSuccess) {
+    ending.state = DeliveryState::kFailed;
+    ending.reason = outcome.verdict == Verdict::kRetry ? FailureReason::kRetriesExhausted
+                                                       : FailureReason::kRejected;
+  }
+  // The caller of an operation gets the answer as it is. Of a message's delivery only the dead
+  // letter keeps it, for a person to look at.
+  Answer cut;
+  ending.last_status = outcome.answer.status;
+  ending.last_error = outcome.error;
+  if (outcome.answer.status == 0) {
+    // Nobody answered.
+  } else if (running.entry.kind == MessageKind::kAsync) {
+    ending.answer = &outcome.answer;
+  } else if (ending.state == DeliveryState::kFailed) {
+    cut = {outcome.answer.status, outcome.answer.headers,
+           outcome.answer.body.substr(0, kKeptOfAnswer)};
+    ending.answer = &cut;
+  }
+  return EndDelivery(running.entry, ending);
+}
+
+absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome) {
+  const bool counts = outcome.verdict != AttemptOutcome::Verdict::kAborted;
+  absl::Time due_at = now_;
+  if (counts) {
+    due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
+    ++effects_.counts.retries;
+  }
+  ++effects_.counts.pending;
+  scheduler_.AddDue(running.entry.ref.target, due_at);
+  MarkChanged(running.entry.message_id);
+  return store_->Reschedule(running.entry.ref.row, due_at, counts, outcome.answer.status,
+                            outcome.error);
+}
+
+absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
+  ending.at = now_;
+  ending.forget_at = ForgetAt(entry, ending.state);
+  PILLION_ASSIGN_OR_RETURN(const std::optional<absl::Time> next_of_key,
+                           store_->Finish(entry.ref, ending));
+  if (next_of_key.has_value()) scheduler_.AddDue(entry.ref.target, *next_of_key);
+  NoteDeadline(ending.forget_at);
+  if (entry.state == DeliveryState::kPending) --effects_.counts.pending;
+  effects_.counts.succeeded += ending.state == DeliveryState::kSucceeded;
+  effects_.counts.failed += ending.state == DeliveryState::kFailed;
+  effects_.counts.dead += ending.state == DeliveryState::kFailed;
+  effects_.counts.canceled += ending.state == DeliveryState::kCanceled;
+  effects_.counts.expired += ending.state == DeliveryState::kExpired;
+  MarkChanged(entry.message_id);
+  return absl::OkStatus();
+}
+
+absl::Time Worker::ForgetAt(const DeliveryEntry& entry, DeliveryState state) const {
+  return now_ +
+         (IsDeadLetter(entry, state) ? entry.spec.dead_letter_retention : entry.spec.retention);
+}
+
+// Its end is decided while an attempt runs: that is aborted, and its outcome will be of no
+// interest.
+void Worker::Settle(const DeliveryEntry& entry) {
+  const auto claim = claim_of_row_.find(entry.ref.row);
+  if (claim == claim_of_row_.end()) return;
+  running_.at(claim->second).settled = true;
+  effects_.settled.push_back(claim->second);
+  claim_of_row_.erase(claim);
+}
+
+absl::Status Worker::ApplyCancel(CancelCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, store_->Find(command.id));
+  if (!message.has_value()) {
+    effects_.replies.push_back(WhenCommitted<MessageView>(
+        std::move(command.done),
+        absl::NotFoundError(absl::StrCat("nothing with the id ", command.id))));
+    return absl::OkStatus();
+  }
+  bool canceled = false;
+  for (const StoredDelivery& delivery : message->deliveries) {
+    if (IsFinal(delivery.view.state)) continue;
+    canceled = true;
+    const DeliveryEntry entry = {delivery.ref,          delivery.view.id,    message->summary.id,
+                                 message->summary.kind, delivery.view.state, delivery.spec};
+    Settle(entry);
+    PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kCanceled)));
+  }
+  absl::StatusOr<MessageView> reply = absl::FailedPreconditionError("all of it has ended already");
+  if (canceled) {
+    PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
+  }
+  effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
+  return absl::OkStatus();
+}
+
+// --- Deadlines ---
+
+absl::Status Worker::ApplyDeadlines() {
+  if (next_deadline_ > now_) return absl::OkStatus();
+  PILLION_ASSIGN_OR_RETURN(const std::vector<DeliveryEntry> overdue,
+                           store_->Overdue(now_, kDeadlinesAtOnce));
+  int64_t freed = 0;
+  for (const DeliveryEntry& entry : overdue) {
+    if (!IsFinal(entry.state)) {
+      Settle(entry);
+      PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kExpired)));
+      continue;
+    }
+    const absl::Duration status_retention =
+        std::min(entry.spec.retention, options_.max_status_retention);
+    PILLION_ASSIGN_OR_RETURN(const Deleted deleted,
+                             store_->Forget(entry.ref.row, now_, now_ + status_retention));
+    ++effects_.counts.forgotten;
+    effects_.counts.dead -= deleted.failed;
+    MarkChanged(entry.message_id);
+    freed += deleted.bytes;
+    if (freed >= kBytesForgottenAtOnce) break;
+  }
+  PILLION_ASSIGN_OR_RETURN(const size_t undelivered,
+                           store_->ForgetUndelivered(now_, kDeadlinesAtOnce));
+  PILLION_ASSIGN_OR_RETURN(next_deadline_, store_->NextDeadline());
+  // Rows that have a deadline and cannot be found by it would keep this thread busy for nothing.
+  if (overdue.empty() && undelivered == 0 && next_deadline_ <= now_)
+    next_deadline_ = now_ + absl::Hours(1);
+  return absl::OkStatus();
+}
+
+void Worker::MarkChanged(const std::string& message_id) {
+  if (watchers_.Has(message_id)) effects_.changed.push_back(message_id);
+}
+
+}  // namespace pillion::delivery
