@@ -476,27 +476,20 @@ TEST(ToYaml, PrintsWhatTheLoaderReadsBackAsTheSame) {
 }
 
 TEST(ToYaml, QuotesTextThatYamlWouldTakeForSomethingElse) {
-  v1::Policy policy;
-  v1::DirectResponseAction* answer =
-      policy.add_virtual_hosts()->add_routes()->mutable_direct_response();
-  const std::string bodies[] = {
-      "",     "null", "true", "1",     "-",     "a: b", "a #b",          "\"\\\n\t\x01",
-      "&a",   "*a",   "- a",  "a:",    "1.5e3", "~",    "caf\xc3\xa9",   "{a}",
-      "0x10", "on",   " a",   "a, b]", "!x",    "%d",   "\xe2\x82\xac!", "a\r\nb"};
-  for (const std::string& body : bodies) {
+  const char* const bodies[] = {
+      "null", "true",         "1",     "-",     "a: b",   "a #b",        "\"\\\n\t\x01", "&a",
+      "*a",   "- a",          "a:",    "1.5e3", "~",      "caf\xc3\xa9", "{a}",          "0x10",
+      "on",   " a",           "a, b]", "!x",    "a\r\nb", "%d",          "@a",           "`a`",
+      "1:2",  "\xe2\x82\xac", "a\n",   "=",     "<<"};
+  v1::Policy policy = *LoadText(kReference).value;
+  for (const char* body : bodies) {
+    v1::DirectResponseAction* answer =
+        policy.mutable_virtual_hosts(0)->mutable_routes(0)->mutable_direct_response();
+    answer->set_status(200);
     answer->set_body(body);
     const std::string yaml = ToYaml(policy);
-    EXPECT_EQ(ErrorsOf(yaml).find("not YAML"), std::string::npos) << yaml;
-    v1::HeaderValue header;
-    header.set_name("x");
-    header.set_value(body);
-    const std::string text =
-        "clusters: [{name: c, endpoints: [127.0.0.1:1]}]\nvirtual_hosts:\n- name: v\n"
-        "  domains: [v]\n  routes:\n  - match: { path: / }\n    direct_response:\n      status: "
-        "200\n" +
-        (body.empty() ? std::string() : "      " + ToYaml(*answer).substr(0));
-    const Loaded<v1::Policy> loaded = LoadText(text);
-    ASSERT_EQ(ToString(loaded.errors), "") << text;
+    const Loaded<v1::Policy> loaded = LoadText(yaml);
+    ASSERT_EQ(ToString(loaded.errors), "") << yaml;
     EXPECT_EQ(loaded.value->virtual_hosts(0).routes(0).direct_response().body(), body);
   }
 }
