@@ -82,16 +82,4 @@ std::vector<Change> Compare(const ResourcesByType& before, const ResourcesByType
   return changes;
 }
 
-std::string_view ToString(Change::Kind kind) {
-  switch (kind) {
-    case Change::Kind::kAdded:
-      return "added";
-    case Change::Kind::kChanged:
-      return "changed";
-    case Change::Kind::kRemoved:
-      return "removed";
-  }
-  return "";
-}
-
 }  // namespace pillion::control

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace google::protobuf {
@@ -51,9 +50,6 @@ struct Change {
 
 // In order of type and name.
 std::vector<Change> Compare(const ResourcesByType& before, const ResourcesByType& after);
-
-// "added", "changed", "removed".
-std::string_view ToString(Change::Kind kind);
 
 }  // namespace pillion::control
 

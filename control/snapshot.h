@@ -20,10 +20,11 @@ class ServiceNeeds;
 // What people are told of a version.
 struct Version {
   std::string id;         // PolicyId(); a policy that returns to an earlier state has its id again
-  uint64_t sequence = 0;  // counts the versions of this control, from 1
+  uint32_t sequence = 0;  // counts the versions of this control, from 1
   absl::Time time;        // when it was taken up
   std::vector<std::string> files;
-  std::vector<Change> changes;  // against the version before
+  std::vector<Change> changes;  // against the version before; read back from disk: the first 100
+  uint32_t change_count = 0;    // all of them
 };
 
 // Immutable. Thread-safe.

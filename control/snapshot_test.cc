@@ -8,6 +8,7 @@
 #include "control/resources.h"
 #include "core/config/load.h"
 #include "core/discovery/resource_types.h"
+#include "core/strings.h"
 #include "pillion/config/v1/discovery.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 
@@ -139,7 +140,9 @@ TEST(Resources, KeepTheVersionOfWhatDidNotChange) {
   after->add_brokers()->set_name("new");
   std::string changes;
   for (const Change& change : Compare(SplitPolicy(*before), SplitPolicy(*after))) {
-    changes += std::string(ToString(change.kind)) + " " + change.type + " " + change.name + "\n";
+    const char* kinds[] = {"added", "changed", "removed"};
+    changes +=
+        StrCat(kinds[static_cast<int>(change.kind)], " ", change.type, " ", change.name, "\n");
   }
   EXPECT_EQ(changes, "removed Cluster secret\nadded Broker new\nchanged VirtualHost orders\n");
 }

@@ -44,6 +44,12 @@ TEST_F(FilesTest, RefusesAFifoInsteadOfHangingOnIt) {
       << files.status();
 }
 
+TEST_F(FilesTest, NamesAFileWhoseNameIsNotText) {
+  std::ofstream(root_ / "a\xff.yaml") << "x";
+  const absl::Status status = ReadSources({root_}).status();
+  EXPECT_TRUE(absl::StrContains(status.message(), "not UTF-8: 'a\\xff.yaml'; rename it")) << status;
+}
+
 TEST_F(FilesTest, RefusesAFileAboveTheLimit) {
   std::ofstream(root_ / "a.yaml");
   fs::resize_file(root_ / "a.yaml", (16 << 20) + 1);

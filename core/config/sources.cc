@@ -10,8 +10,10 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/config/utf8.h"
 
 namespace pillion::config {
 namespace {
@@ -39,6 +41,11 @@ absl::StatusOr<std::vector<std::string>> FilesIn(const std::string& directory) {
   std::vector<std::string> files;
   while (const dirent* entry = readdir(dir.get())) {
     if (!IsPolicyFileName(entry->d_name)) continue;
+    if (FindInvalidUtf8(entry->d_name) != std::string_view::npos) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(directory, ": the name of a file is not UTF-8: '",
+                       absl::CHexEscape(entry->d_name), "'; rename it"));
+    }
     const std::string path = absl::EndsWith(directory, "/")
                                  ? absl::StrCat(directory, entry->d_name)
                                  : absl::StrCat(directory, "/", entry->d_name);

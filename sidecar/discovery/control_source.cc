@@ -171,7 +171,6 @@ class ControlSource : public PolicySource {
         applier_.Apply(*std::move(policy), version.version(), /*from_copy=*/false);
     if (!status.ok()) return status;
     copy_.reset();
-    kLog.Info("policy version ", version.version(), " is in effect");
     return absl::OkStatus();
   }
 

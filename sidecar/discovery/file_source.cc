@@ -43,9 +43,7 @@ class FileSource : public PolicySource {
     const std::string version =
         config::ContentHash().Add(config::DeterministicBytes(*loaded.value)).Hex();
     absl::Status status = applier_.Apply(std::move(loaded.value), version, /*from_copy=*/false);
-    if (status.ok()) {
-      kLog.Info("policy version ", version, " is in effect");
-    } else {
+    if (!status.ok()) {
       kLog.Error("policy version ", version, " is refused: ", status.message(), KeptVersion());
     }
   }

@@ -40,6 +40,7 @@ struct SourceState {
   bool from_last_good_copy = false;  // the policy in effect was read from disk, as control was away
   std::string
       last_error;  // "" if all is well: mistakes line by line, or why control cannot be reached
+  bool refusing = false;  // the newest policy is refused, and an older one (or none) stays
   uint64_t applied = 0;   // policies put into effect
   uint64_t rejected = 0;  // policies refused
 };

@@ -19,6 +19,7 @@ absl::Status Applier::Apply(std::shared_ptr<const config::v1::Policy> policy,
   std::lock_guard lock(mutex_);
   if (!status.ok()) {
     ++state_.rejected;
+    state_.refusing = true;
     state_.last_error = std::string(status.message());
     return status;
   }
@@ -28,6 +29,7 @@ absl::Status Applier::Apply(std::shared_ptr<const config::v1::Policy> policy,
     state_.version_since = absl::Now();
   }
   state_.from_last_good_copy = from_copy;
+  state_.refusing = false;
   if (!from_copy) state_.last_error.clear();
   return status;
 }
@@ -35,6 +37,7 @@ absl::Status Applier::Apply(std::shared_ptr<const config::v1::Policy> policy,
 void Applier::Refused(std::string why) {
   std::lock_guard lock(mutex_);
   ++state_.rejected;
+  state_.refusing = true;
   state_.last_error = std::move(why);
 }
 

@@ -280,10 +280,12 @@ TEST_F(DiscoveryTest, ARefusedPolicyIsShownWithItsReasonAndTheLastGoodOneStays) 
   EXPECT_EQ(sidecar.state().version, good);
   EXPECT_EQ(sidecar.state().last_error, "port 5001 is haunted");
   EXPECT_EQ(sidecar.state().rejected, 1u);
+  EXPECT_TRUE(sidecar.state().refusing);
 
   sidecar.Refuse("");
   EXPECT_EQ(control.Publish(kPolicy), good);
   ASSERT_TRUE(Eventually([&] { return control.Runs(good); }));
+  EXPECT_FALSE(sidecar.state().refusing);
   EXPECT_EQ(sidecar.applied().size(), 1u) << "what is in effect already is not applied again";
 }
 

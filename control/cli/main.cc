@@ -1,0 +1,85 @@
+// pillionctl: the command line. Each command is a function elsewhere; here are their arguments.
+
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "control/cli/policy_commands.h"
+
+namespace pillion::control {
+namespace {
+
+constexpr char kValidateFooter[] =
+    "Every mistake is one line: file:line:column: path: message.\n"
+    "Exit status: 0 no mistake, 1 mistakes, 64 bad usage.\n\n"
+    "  pillionctl validate policy/\n"
+    "  pillionctl validate clusters.yaml orders.yaml";
+
+constexpr char kExplainFooter[] =
+    "Exit status: 0 a route matches, 2 none does, 1 mistake in the policy or the call, 64 bad "
+    "usage.\n\n"
+    "  pillionctl explain --policy policy/ GET http://orders/reports\n"
+    "  pillionctl explain --policy policy/ POST 'http://orders/reports?dry=1' -H 'x-tier: gold'\n"
+    "  pillionctl explain --policy policy/ GET http://127.0.0.1:15001/ -H 'host: orders'";
+
+// Every command leaves its exit status in *status.
+void AddValidate(CLI::App& app, std::vector<std::string>& paths, int& status) {
+  CLI::App* const command =
+      app.add_subcommand("validate", "Check policy files; several make one policy.");
+  command->add_option("POLICY", paths, "files, or directories of *.yaml and *.yml files")
+      ->required();
+  command->footer(kValidateFooter);
+  command->callback([&] { status = Validate(paths, {std::cout, std::cerr}); });
+}
+
+void AddExplain(CLI::App& app, ExplainRequest& request, int& status) {
+  CLI::App* const command = app.add_subcommand(
+      "explain", "Say which route a call takes, why no other, and what it does.");
+  command->add_option("--policy", request.policy, "policy file or directory; may be repeated")
+      ->required()
+      ->allow_extra_args(false);
+  command->add_option("METHOD", request.method, "GET, POST, ...")->required();
+  command->add_option("URL", request.url, "as the caller writes it: http://host[:port]/path?query")
+      ->required();
+  command->add_option("-H,--header", request.headers, "'name: value'; may be repeated")
+      ->allow_extra_args(false);
+  command->footer(kExplainFooter);
+  command->callback([&] { status = Explain(request, {std::cout, std::cerr}); });
+}
+
+// CLI11 says of a misspelt command only that there must be one.
+int BadUsage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
+    std::cerr << "there is no command '" << argv[1] << "'\nRun with --help for more information.\n";
+  } else {
+    app.exit(error);
+  }
+  return EX_USAGE;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("pillionctl: look at a Pillion mesh and its policy.", "pillionctl");
+  app.require_subcommand(1);
+  app.footer("pillionctl COMMAND --help tells more, with examples.");
+  int status = 0;
+  std::vector<std::string> validated;
+  ExplainRequest explained;
+  AddValidate(app, validated, status);
+  AddExplain(app, explained, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return BadUsage(app, error, argc, argv);
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace pillion::control
+
+int main(int argc, char** argv) { return pillion::control::Main(argc, argv); }

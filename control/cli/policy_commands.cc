@@ -1,0 +1,104 @@
+#include "control/cli/policy_commands.h"
+
+#include <memory>
+#include <ostream>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/cli/request_text.h"
+#include "core/config/load.h"
+#include "core/config/sources.h"
+#include "core/http/path.h"
+#include "core/routing/explain.h"
+#include "core/routing/header_list_lookup.h"
+#include "core/routing/route_table.h"
+#include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
+
+namespace pillion::control {
+namespace {
+
+using config::v1::Policy;
+
+enum class Warnings { kShow, kHide };
+
+// The policy, or null after `err` was told why not.
+std::unique_ptr<Policy> Load(const std::vector<std::string>& paths, Warnings warnings,
+                             std::ostream& err) {
+  const absl::StatusOr<std::vector<config::SourceFile>> files = config::ReadSources(paths);
+  if (!files.ok()) {
+    err << files.status().message() << "\n";
+    return nullptr;
+  }
+  config::Loaded<Policy> loaded = config::LoadPolicy(*files);
+  if (warnings == Warnings::kShow) {
+    for (const config::Diagnostic& warning : loaded.warnings) {
+      err << "warning: " << warning.ToString() << "\n";
+    }
+  }
+  err << config::ToString(loaded.errors);
+  return std::move(loaded.value);
+}
+
+std::string Count(size_t number, std::string_view thing) {
+  return StrCat(number, " ", thing, number == 1 ? "" : "s");
+}
+
+// Prints the explanation and returns the exit status.
+int PrintDecision(const routing::RouteTable& table, const http::RequestHead& head,
+                  std::ostream& out, std::ostream& err) {
+  std::string scratch;
+  const http::NormalizedPath path = http::NormalizePath(head.path, &scratch);
+  if (path.error != nullptr) {
+    err << "a sidecar answers 400 to this call: " << path.error << "\n";
+    return 1;
+  }
+  if (path.path != head.path) {
+    out << "path '" << head.path << "' is taken as '" << path.path << "'\n";
+  }
+  const routing::HeaderListLookup headers(head.headers);
+  const routing::Explanation explanation = routing::Explain(table, {.method = head.method,
+                                                                    .authority = head.authority,
+                                                                    .path = path.path,
+                                                                    .query = head.query,
+                                                                    .headers = headers});
+  for (const std::string& line : explanation.lines) out << line << "\n";
+  return explanation.route != nullptr ? 0 : 2;
+}
+
+}  // namespace
+
+int Validate(const std::vector<std::string>& paths, Streams streams) {
+  const std::unique_ptr<Policy> policy = Load(paths, Warnings::kShow, streams.err);
+  if (policy == nullptr) return 1;
+  size_t routes = 0;
+  for (const config::v1::VirtualHost& host : policy->virtual_hosts()) {
+    routes += host.routes().size();
+  }
+  streams.out << "ok: " << Count(policy->virtual_hosts().size(), "virtual host") << ", "
+              << Count(routes, "route") << ", " << Count(policy->clusters().size(), "cluster")
+              << ", " << Count(policy->brokers().size(), "broker") << ", "
+              << Count(policy->subscriptions().size(), "subscription") << "\n";
+  return 0;
+}
+
+int Explain(const ExplainRequest& request, Streams streams) {
+  const absl::StatusOr<RequestText> text =
+      RequestText::Make(request.method, request.url, request.headers);
+  if (!text.ok()) {
+    streams.err << text.status().message() << "\n";
+    return 1;
+  }
+  std::unique_ptr<Policy> policy = Load(request.policy, Warnings::kHide, streams.err);
+  if (policy == nullptr) return 1;
+  const auto table = routing::RouteTable::Compile(std::move(policy));
+  if (!table.ok()) {
+    streams.err << table.status().message() << "\n";
+    return 1;
+  }
+  return PrintDecision(**table, text->head(), streams.out, streams.err);
+}
+
+}  // namespace pillion::control
