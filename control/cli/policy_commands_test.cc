@@ -22,6 +22,7 @@ virtual_hosts:
   - name: ping
     match: { path: /ping, query_parameters: [{ name: deep, present: true }] }
     direct_response: { status: 204 }
+subscriptions: [{ name: audit, topic: "report.*", cluster: orders }]
 )";
 
 class Pillionctl : public testing::Test {
@@ -43,7 +44,7 @@ class Pillionctl : public testing::Test {
 
 TEST_F(Pillionctl, ValidatesAGoodPolicyFromFilesAndDirectories) {
   Expect({"validate", "policy.yaml"}, 0,
-         "ok: 1 virtual host, 2 routes, 1 cluster, 0 brokers, 0 subscriptions\n", "");
+         "ok: 1 virtual host, 2 routes, 1 cluster, 0 brokers, 1 subscription\n", "");
   std::filesystem::create_directory(directory_ + "/more");
   Write("more/users.yaml",
         "clusters: [{ name: users, endpoints: [127.0.0.1:5002] }]\n"
@@ -51,7 +52,7 @@ TEST_F(Pillionctl, ValidatesAGoodPolicyFromFilesAndDirectories) {
         "subscriptions: [{ name: s, topic: report.*, cluster: users }]\n"
         "virtual_hosts: [{ name: users, domains: [users] }]\n");
   Expect({"validate", "policy.yaml", "more"}, 0,
-         "ok: 2 virtual hosts, 2 routes, 2 clusters, 1 broker, 1 subscription\n", "");
+         "ok: 2 virtual hosts, 2 routes, 2 clusters, 1 broker, 2 subscriptions\n", "");
 }
 
 TEST_F(Pillionctl, SaysEveryMistakeOfEveryFileOnItsOwnLine) {
@@ -64,9 +65,9 @@ TEST_F(Pillionctl, SaysEveryMistakeOfEveryFileOnItsOwnLine) {
   Expect({"validate", "policy.yaml", "a.yaml"}, 1, "",
          "a.yaml:3:13: virtual_hosts[0].domains[0]: duplicate domain 'orders'; the first is at "
          "policy.yaml:5\n"
-         "a.yaml:5:45: virtual_hosts[0].routes[0].route.cluster: no cluster 'order' is defined; "
+         "a.yaml:5:47: virtual_hosts[0].routes[0].route.cluster: no cluster 'order' is defined; "
          "did you mean 'orders'?\n"
-         "a.yaml:5:52: virtual_hosts[0].routes[0].route.timout: unknown field; did you mean "
+         "a.yaml:5:54: virtual_hosts[0].routes[0].route.timout: unknown field; did you mean "
          "'timeout'?\n");
 }
 
