@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pillion::http {
@@ -13,9 +14,13 @@ namespace pillion::http {
 inline constexpr std::string_view kProblemContentType = "application/problem+json";
 
 struct Problem {
+  Problem() = default;
+  Problem(int status, std::string_view flag, std::string detail)
+      : status(status), flag(flag), detail(std::move(detail)) {}
+
   int status = 500;
-  // One of Envoy's response flags (NR, UF, UH, UO, UT, UC, URX, DC, ...), or "" when none fits. Also sent
-  // as the header pillion-flag.
+  // One of Envoy's response flags (NR, UF, UH, UO, UT, UC, URX, DC, ...), or "" when none fits; static
+  // text. Also sent as the header pillion-flag.
   std::string_view flag;
   std::string title;              // empty: the status code's reason phrase
   std::string detail;             // what happened and what to do, for a person

@@ -1,5 +1,6 @@
 #include "core/http/server.h"
 
+#include <string>
 #include <utility>
 
 #include "core/check.h"
@@ -30,10 +31,11 @@ void ServerContext::Drain() {
   idle_scope.Cancel(absl::CancelledError("draining"));
 }
 
-ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in,
+ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
                                net::CancelScope& connection_scope)
     : socket_(socket),
       in_(in),
+      caller_(caller),
       scope_(connection_scope.loop(), &connection_scope),
       body_(socket, in),
       writer_(socket),
@@ -138,7 +140,10 @@ net::Task<absl::Status> ServerExchange::SendProblem(const Problem& problem,
 class ServerConnection {
  public:
   ServerConnection(net::Socket socket, ServerContext& context, net::CancelScope& scope)
-      : socket_(std::move(socket)), context_(context), scope_(scope) {}
+      : socket_(std::move(socket)),
+        caller_(socket_.peer().host()),
+        context_(context),
+        scope_(scope) {}
 
   net::Task<void> Run() {
     bool open = true;
@@ -160,7 +165,7 @@ class ServerConnection {
   }
 
   net::Task<bool> ServeOne() {
-    ServerExchange exchange(socket_, in_, scope_);
+    ServerExchange exchange(socket_, in_, caller_, scope_);
     const bool begun = co_await ReadHead(exchange);
     if (!begun) co_return false;
     if (context_.draining) exchange.keep_alive_ = false;
@@ -252,6 +257,7 @@ class ServerConnection {
   }
 
   net::Socket socket_;
+  const std::string caller_;
   net::Buffer in_;
   ServerContext& context_;
   net::CancelScope& scope_;

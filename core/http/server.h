@@ -30,7 +30,9 @@ struct ServerOptions {
 // One request and its answer. Made by the connection, lives until the handler returns.
 class ServerExchange {
  public:
-  ServerExchange(net::Socket& socket, net::Buffer& in, net::CancelScope& connection_scope);
+  // `caller` is the peer's address without its port.
+  ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
+                 net::CancelScope& connection_scope);
 
   // The request. The handler may edit its headers. Views point into memory that stays until the end of
   // the exchange.
@@ -83,6 +85,8 @@ class ServerExchange {
   net::Socket& socket() { return socket_; }
   net::Buffer& unread() { return in_; }
 
+  // The address of the other end of the connection, without the port.
+  std::string_view caller() const { return caller_; }
   // Time at which the request's first byte was seen.
   net::TimePoint start_time() const { return start_time_; }
 
@@ -91,6 +95,7 @@ class ServerExchange {
 
   net::Socket& socket_;
   net::Buffer& in_;
+  const std::string_view caller_;
   net::Buffer head_bytes_;
   net::CancelScope scope_;
   RequestHead request_;

@@ -59,10 +59,12 @@ class Future {
  public:
   explicit Future(std::shared_ptr<internal::FutureState<T>> state) : state_(std::move(state)) {}
 
-  // REQUIRES: called at most once.
-  Task<absl::StatusOr<T>> Get(CancelScope& scope) {
-    // Its own hold: the posted answer may be dropped while this coroutine is about to resume.
-    std::shared_ptr<internal::FutureState<T>> state = state_;
+  // REQUIRES: called at most once. The future itself may go before the task ends.
+  Task<absl::StatusOr<T>> Get(CancelScope& scope) { return Await(std::move(state_), scope); }
+
+ private:
+  static Task<absl::StatusOr<T>> Await(std::shared_ptr<internal::FutureState<T>> state,
+                                       CancelScope& scope) {
     while (!state->value) {
       absl::Status status = co_await state->waiter.Wait(scope);
       if (!status.ok()) co_return status;
@@ -70,7 +72,6 @@ class Future {
     co_return *std::move(state->value);
   }
 
- private:
   std::shared_ptr<internal::FutureState<T>> state_;
 };
 

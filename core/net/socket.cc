@@ -157,6 +157,11 @@ Address Socket::peer() const { return NameOf(handle_->fd, getpeername); }
 Address Socket::local() const { return NameOf(handle_->fd, getsockname); }
 
 absl::StatusOr<Listener> Listener::Bind(Loop& loop, const Address& address, Options options) {
+  if (options.reuse_port && options.first && address.port() != 0) {
+    // Sockets that share a port would share it with another process of the same user, too.
+    absl::StatusOr<Listener> alone = Bind(loop, address, Options());
+    if (!alone.ok()) return alone.status();
+  }
   const int fd = OpenSocket(address.family());
   if (fd < 0) return BindError(address, errno);
   const int one = 1;

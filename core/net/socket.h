@@ -107,6 +107,8 @@ class Listener {
  public:
   struct Options {
     bool reuse_port = false;  // several loops listen on one port
+    // With reuse_port: an error if anybody listens there already. Clear it for the further loops.
+    bool first = true;
     int backlog = 1024;
   };
 
@@ -125,6 +127,9 @@ class Listener {
   // Waits for the next connection. A shortage of descriptors or memory is an error (ResourceExhausted
   // or whatever the kernel said): wait a little, then go on.
   Task<absl::StatusOr<Socket>> Accept(CancelScope& scope);
+
+  // Connections are known to wait: Accept() will not.
+  bool readable() const { return handle_->readable; }
 
   const Address& address() const { return address_; }
 

@@ -124,8 +124,8 @@ TEST(EngineAdmin, ReplaysDeadLettersWithNewAttemptsAndANewLifetime) {
   const ClaimedDelivery attempt = harness.NextAttempt();
   EXPECT_EQ(attempt.id, accepted->delivery_ids[0]);
   EXPECT_EQ(attempt.attempt, 1);
-  EXPECT_EQ(harness.engine->stats().dead, 0);
   EXPECT_EQ(harness.StateOf(accepted->id), DeliveryState::kRunning);
+  EXPECT_EQ(harness.engine->stats().dead, 0);
   EXPECT_EQ(harness.GetResult(attempt.id)->availability, DeliveryResult::Availability::kNotDone);
   harness.clock.Advance(absl::Hours(1));
   EXPECT_EQ(harness.StateOf(accepted->id), DeliveryState::kExpired);
@@ -143,7 +143,7 @@ TEST(EngineAdmin, ReplaysAllThatMatchInTheOrderOfAcceptance) {
   DeliveryFilter filter;
   filter.topic = "order";
   const auto replayed = harness.Replay(filter);
-  EXPECT_EQ(replayed->changed, 400);
+  ASSERT_EQ(replayed->changed, 400);
   for (const std::string& id : dead) {
     const ClaimedDelivery attempt = harness.NextAttempt();
     EXPECT_EQ(attempt.id, id);

@@ -193,6 +193,7 @@ TEST(EngineFaults, AFullDiskIsReportedAndNothingIsPretended) {
     EXPECT_EQ(harness.List({})->deliveries.size(), 2u);
     harness.clock.Advance(absl::Seconds(5));
     EXPECT_EQ(harness.NextAttempt().id, after->id);
+    harness.Settle();
     EXPECT_EQ(harness.engine->stats().last_store_error, "");
   });
 }

@@ -51,7 +51,7 @@ class FakeClock : public Clock {
 
  private:
   std::mutex mutex_;
-  absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000'000);
   std::mutex* waiter_lock_ = nullptr;
   std::condition_variable* waiter_ = nullptr;
 };

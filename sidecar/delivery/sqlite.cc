@@ -18,6 +18,21 @@ bool MeansDiskFull(int code, int system_error) {
          (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
 }
 
+// The system's own error behind an input/output error: sqlite3_system_errno() knows only some of
+// them, and each file the last one of its own.
+int SystemError(sqlite3* handle, int code) {
+  if ((code & 0xff) == SQLITE_CANTOPEN) return sqlite3_system_errno(handle);
+  if ((code & 0xff) != SQLITE_IOERR) return 0;
+  int error = 0;
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) == SQLITE_OK &&
+      file != nullptr && file->pMethods != nullptr) {
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  if (error == 0) sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error != 0 ? error : sqlite3_system_errno(handle);
+}
+
 }  // namespace
 
 void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
@@ -61,9 +76,7 @@ absl::StatusOr<int64_t> Database::QueryInt(const std::string& sql) {
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle()) == 0; }
 
 absl::Status Database::Error(int code) const {
-  // SQLite remembers the last one of these only; with other codes it would be an old story.
-  const bool from_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
-  const int system_error = handle_ != nullptr && from_system ? sqlite3_system_errno(handle()) : 0;
+  const int system_error = handle_ == nullptr ? 0 : SystemError(handle(), code);
   std::string cause = handle_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle());
   if (system_error != 0) absl::StrAppend(&cause, ", ", std::strerror(system_error));
   const std::string where = absl::StrCat("store ", path_, ": ");

@@ -174,7 +174,8 @@ net::Task<AcquireResult> Cluster::Connect(Host* host, net::CancelScope& scope) {
       ReturnSlot();
       co_return Fail(AcquireFailure::kCanceled, scope.status());
     }
-    hosts_.OnConnectFailed(*host);
+    // A lack of descriptors or memory is our own: the host is not to blame.
+    if (!absl::IsResourceExhausted(opened.status())) hosts_.OnConnectFailed(*host);
     stats().cx_connect_fail.Add();
     if (connecting.canceled()) {
       stats().cx_connect_timeout.Add();

@@ -1,0 +1,72 @@
+#include "sidecar/actions/accepted.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_replace.h"
+#include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/call.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using http::HeaderId;
+
+constexpr std::string_view kJson = "application/json";
+
+}  // namespace
+
+AcceptedResponse::AcceptedResponse(const config::v1::Respond* config) {
+  if (config == nullptr) return;
+  own_ = true;
+  status_ = static_cast<int>(config->status());
+  body_ = config->body();
+  headers_ = HeaderEdits(config->headers(), {});
+}
+
+std::string UrlOf(const Call& call, std::string_view path) {
+  return StrCat("http://", call.exchange.request().authority, path);
+}
+
+net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection,
+                                       std::string_view id, std::string_view state,
+                                       bool preferred) const {
+  const std::string path = StrCat(collection, id);
+  const std::string url = UrlOf(call, path);
+  std::string body;
+  http::ResponseHead head;
+  head.status = status_;
+  if (own_) {
+    body = absl::StrReplaceAll(body_, {{"{operation}", ToAbsl(id)}, {"{status_url}", url}});
+    headers_.Apply(head.headers);
+    if (!body.empty() && !head.headers.Has(HeaderId::kContentType)) {
+      const bool json = body.front() == '{' || body.front() == '[';
+      head.headers.Add(HeaderId::kContentType, json ? kJson : "text/plain");
+    }
+  } else {
+    nlohmann::ordered_json json;
+    json["id"] = std::string(id);
+    json["status"] = std::string(state);
+    json["statusUrl"] = url;
+    body = json.dump() + "\n";
+    head.headers.Add(HeaderId::kContentType, kJson);
+    head.headers.Add(HeaderId::kRetryAfter, "1");
+  }
+  head.headers.Set(HeaderId::kLocation, path);
+  if (preferred) head.headers.Add("preference-applied", "respond-async");
+  head.body = {http::BodyFraming::kLength, body.size()};
+  (void)co_await call.exchange.SendHead(head, body, true, call.scope());
+}
+
+net::Task<void> FailAccept(Call& call, const absl::Status& why) {
+  const std::string reason(why.message());
+  if (absl::IsAlreadyExists(why)) {
+    co_await Fail(call, 422, "", "this idempotency-key was used with another request before");
+    co_return;
+  }
+  http::Problem problem(503, "", StrCat("the call could not be stored, and nothing was done: ", reason));
+  problem.headers.emplace_back("retry-after", "1");
+  co_await Fail(call, std::move(problem));
+}
+
+}  // namespace pillion::sidecar

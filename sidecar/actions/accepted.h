@@ -1,0 +1,50 @@
+// What a caller hears when something was accepted, and when it could not be.
+
+#ifndef PILLION_SIDECAR_ACTIONS_ACCEPTED_H_
+#define PILLION_SIDECAR_ACTIONS_ACCEPTED_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "core/net/task.h"
+#include "sidecar/actions/header_edits.h"
+
+namespace pillion::config::v1 {
+class Respond;
+}
+
+namespace pillion::sidecar {
+
+struct Call;
+
+inline constexpr std::string_view kOperations = "/.pillion/operations/";
+inline constexpr std::string_view kMessages = "/.pillion/messages/";
+
+// The policy's `respond`: what an unmodified caller expects to hear. Immutable.
+class AcceptedResponse {
+ public:
+  // Null: the usual 202 with its JSON.
+  explicit AcceptedResponse(const config::v1::Respond* config);
+
+  // Answers. `collection` is kOperations or kMessages; `preferred`: the caller asked for it with Prefer.
+  net::Task<void> Send(Call& call, std::string_view collection, std::string_view id,
+                       std::string_view state, bool preferred) const;
+
+ private:
+  bool own_ = false;
+  int status_ = 202;
+  std::string body_;
+  HeaderEdits headers_;
+};
+
+// Answers a call that the engine would not accept: 422, 429 or 503 with the reason. Nothing is stored.
+net::Task<void> FailAccept(Call& call, const absl::Status& why);
+
+// The absolute URL of `path` on the authority that the caller used.
+std::string UrlOf(const Call& call, std::string_view path);
+
+}  // namespace pillion::sidecar
+
+#endif  // PILLION_SIDECAR_ACTIONS_ACCEPTED_H_

@@ -1,0 +1,192 @@
+#include "sidecar/actions/async.h"
+
+#include <openssl/evp.h>
+
+#include <string>
+#include <utility>
+
+#include "core/config/defaults.h"
+#include "core/http/header_rules.h"
+#include "core/net/loop.h"
+#include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/accepted.h"
+#include "sidecar/actions/attempt_spec.h"
+#include "sidecar/actions/call.h"
+#include "sidecar/actions/collect.h"
+#include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/forward.h"
+#include "sidecar/actions/prefer.h"
+#include "sidecar/actions/result.h"
+#include "sidecar/delivery/fields.h"
+#include "sidecar/duration.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using http::HeaderId;
+
+constexpr size_t kMaxKeyBytes = 256;
+
+// A digest of parts that cannot be shifted against each other.
+std::string Digest(std::initializer_list<std::string_view> parts) {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+  for (std::string_view part : parts) {
+    const uint64_t size = part.size();
+    EVP_DigestUpdate(context, &size, sizeof(size));
+    EVP_DigestUpdate(context, part.data(), part.size());
+  }
+  std::string digest(32, '\0');
+  EVP_DigestFinal_ex(context, reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+  EVP_MD_CTX_free(context);
+  return digest;
+}
+
+// The key, quoted (draft-ietf-httpapi-idempotency-key-header) or bare.
+std::string_view IdempotencyKey(const http::HeaderList& headers) {
+  std::string_view key = headers.Value(HeaderId::kIdempotencyKey);
+  if (key.size() >= 2 && key.front() == '"' && key.back() == '"') {
+    key = key.substr(1, key.size() - 2);
+  }
+  return key;
+}
+
+std::string PathAndQuery(const Call& call) {
+  const http::RequestHead& request = call.exchange.request();
+  return request.has_query ? StrCat(call.path, "?", request.query) : std::string(call.path);
+}
+
+class AsyncAction final : public Action {
+ public:
+  AsyncAction(const config::v1::AsyncAction& config, std::string target,
+              std::unique_ptr<const Action> synchronous)
+      : config_(config),
+        target_(std::move(target)),
+        wait_(ToChrono(config.wait())),
+        respond_(config.has_respond() ? &config.respond() : nullptr),
+        synchronous_(std::move(synchronous)) {
+    AttemptSpec attempt;
+    attempt.retry_on = config.retry_policy().retry_on();
+    attempt.retriable_status_codes = {config.retry_policy().retriable_status_codes().begin(),
+                                      config.retry_policy().retriable_status_codes().end()};
+    attempt.max_result_bytes = config.max_result_bytes();
+    attempt.redirect_when_done = config.redirect_when_done();
+    spec_.extra = Encode(attempt);
+    const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
+    spec_.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
+    spec_.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
+    spec_.retry.max_interval = config::ToAbslDuration(back_off.max_interval());
+    spec_.attempt_timeout = config::ToAbslDuration(config.timeout());
+    spec_.retention = config::ToAbslDuration(config.result_retention());
+    spec_.dead_letter_retention = spec_.retention;
+    spec_.concurrency = static_cast<int>(config.concurrency());
+  }
+
+  net::Task<void> Run(Call& call) const override {
+    const Preferences preferences = ParsePrefer(call.request().headers);
+    if (config_.when() == config::v1::AsyncAction::ON_PREFER && !preferences.respond_async) {
+      co_await synchronous_->Run(call);
+      co_return;
+    }
+    call.record.mode = "async";
+    call.record.cluster = config_.cluster();
+    const std::string_view key = IdempotencyKey(call.request().headers);
+    if (key.empty() && config_.idempotency().required()) {
+      co_await Fail(call, 400, "", "this route requires the header idempotency-key");
+      co_return;
+    }
+    if (key.size() > kMaxKeyBytes) {
+      co_await Fail(call, 400, "", "the idempotency-key is longer than 256 bytes");
+      co_return;
+    }
+    std::optional<std::string> body = co_await CollectRequestBody(call, config_.max_request_bytes());
+    if (!body) co_return;
+    delivery::AcceptRequest request = BuildRequest(call, key, *std::move(body));
+    // Not in the call's scope: what the engine stores is stored, whether the caller waits or not.
+    absl::StatusOr<delivery::Accepted> accepted =
+        co_await Accept(call.services.engine, std::move(request), call.scope());
+    if (!accepted.ok()) {
+      co_await FailAccept(call, accepted.status());
+      co_return;
+    }
+    call.operation_id = accepted->id;
+    call.record.operation_id = call.operation_id;
+    const net::Duration wait = preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
+    if (wait > net::Duration::zero()) {
+      const bool answered = co_await SendResultWithin(call, accepted->id, wait);
+      if (answered) co_return;
+    }
+    co_await respond_.Send(call, kOperations, accepted->id, "pending", preferences.respond_async);
+  }
+
+ private:
+  delivery::AcceptRequest BuildRequest(Call& call, std::string_view key, std::string body) const {
+    http::RequestHead& head = call.request();
+    delivery::AcceptRequest request;
+    delivery::Message& message = request.message;
+    message.kind = delivery::MessageKind::kAsync;
+    message.method = head.method;
+    message.path_and_query = PathAndQuery(call);
+    message.authority = head.authority;
+    if (!key.empty()) {
+      // The local service may call for several users: the same key of another one is another key.
+      delivery::Idempotency& idempotency = request.idempotency.emplace();
+      idempotency.scope =
+          StrCat(target_, "\n", Digest({head.headers.Value(HeaderId::kAuthorization)}));
+      idempotency.key = key;
+      idempotency.fingerprint = Digest({head.method, message.path_and_query, body});
+    }
+    http::RemoveHopByHop(&head.headers);
+    head.headers.Remove(HeaderId::kExpect);
+    head.headers.Remove(HeaderId::kPrefer);
+    head.headers.Remove(HeaderId::kContentLength);
+    for (const http::Header& header : head.headers) {
+      delivery::AppendField(message.headers, header.name, header.value);
+    }
+    message.body = std::move(body);
+    delivery::NewDelivery& delivery = request.deliveries.emplace_back();
+    delivery.target = {delivery::TargetKind::kRoute, target_};
+    delivery.cluster = config_.cluster();
+    delivery.spec = spec_;
+    request.expires_after = config::ToAbslDuration(config_.expires_after());
+    return request;
+  }
+
+  const config::v1::AsyncAction config_;
+  const std::string target_;  // the route's name
+  const net::Duration wait_;
+  const AcceptedResponse respond_;
+  const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
+  delivery::DeliverySpec spec_;
+};
+
+// What becomes of a call that did not ask for an asynchronous answer.
+absl::StatusOr<std::unique_ptr<const Action>> CompileSynchronous(
+    const routing::CompiledRoute& route, const CompileContext& context) {
+  config::v1::Route forward;
+  *forward.mutable_match() = route.route->match();
+  forward.mutable_route()->set_cluster(route.route->async().cluster());
+  *forward.mutable_route()->mutable_timeout() = route.route->async().timeout();
+  config::ApplyDefaults(&forward);
+  return CompileForward(forward, context);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Action>> CompileAsync(const routing::CompiledRoute& route,
+                                                           const CompileContext& context) {
+  const config::v1::AsyncAction& config = route.route->async();
+  if (!context.clusters.contains(config.cluster())) {
+    return absl::InvalidArgumentError(StrCat("no cluster '", config.cluster(), "' is defined"));
+  }
+  std::unique_ptr<const Action> synchronous;
+  if (config.when() == config::v1::AsyncAction::ON_PREFER) {
+    absl::StatusOr<std::unique_ptr<const Action>> compiled = CompileSynchronous(route, context);
+    if (!compiled.ok()) return compiled.status();
+    synchronous = *std::move(compiled);
+  }
+  return std::make_unique<AsyncAction>(config, route.name, std::move(synchronous));
+}
+
+}  // namespace pillion::sidecar

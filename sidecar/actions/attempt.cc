@@ -1,0 +1,217 @@
+#include "sidecar/actions/attempt.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "core/http/header_rules.h"
+#include "core/net/loop.h"
+#include "core/strings.h"
+#include "sidecar/actions/attempt_request.h"
+#include "sidecar/actions/attempt_spec.h"
+#include "sidecar/actions/call.h"
+#include "sidecar/actions/collect.h"
+#include "sidecar/actions/retry_on.h"
+#include "sidecar/delivery/engine.h"
+#include "sidecar/delivery/fields.h"
+#include "sidecar/snapshot.h"
+#include "sidecar/upstream/cluster_manager.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using delivery::AttemptOutcome;
+using Verdict = AttemptOutcome::Verdict;
+
+// What is read of a subscriber's answer, which is kept for the dead letters only.
+constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
+
+bool IsCall(const delivery::ClaimedDelivery& delivery) {
+  return delivery.message->kind == delivery::MessageKind::kAsync;
+}
+
+// Retry-After (RFC 9110 section 10.2.3): seconds or a date; zero if there is none.
+absl::Duration RetryAfter(const http::HeaderList& headers) {
+  const std::string_view value = headers.Value(http::HeaderId::kRetryAfter);
+  int64_t seconds = 0;
+  if (absl::SimpleAtoi(ToAbsl(value), &seconds)) {
+    return absl::Seconds(std::clamp<int64_t>(seconds, 0, 86400 * 365));
+  }
+  absl::Time date;
+  if (absl::ParseTime("%a, %d %b %Y %H:%M:%S GMT", ToAbsl(value), &date, nullptr)) {
+    return std::max(date - absl::Now(), absl::ZeroDuration());
+  }
+  return absl::ZeroDuration();
+}
+
+// What a subscriber's answer means (docs/policy.md): done, again, or never.
+Verdict SubscriberVerdict(int status) {
+  if (status >= 200 && status < 300) return Verdict::kSuccess;
+  if (status == 404 || status == 408 || status == 409 || status == 429 || status >= 500) {
+    return Verdict::kRetry;
+  }
+  return Verdict::kPermanentFailure;
+}
+
+// One attempt, from the stored message to its outcome.
+class Attempt {
+ public:
+  Attempt(Services& services, const Snapshot& snapshot, const delivery::ClaimedDelivery& delivery,
+          net::CancelScope& scope)
+      : services_(services), snapshot_(snapshot), delivery_(delivery), scope_(scope) {}
+
+  net::Task<AttemptOutcome> Run() {
+    spec_ = DecodeAttemptSpec(delivery_.spec.extra);
+    const auto cluster = snapshot_.clusters.find(delivery_.cluster);
+    if (cluster == snapshot_.clusters.end()) {
+      co_return Again(StrCat("the policy defines no cluster '", delivery_.cluster, "'"));
+    }
+    upstream::AcquireOptions options;
+    upstream::AcquireResult acquired =
+        co_await services_.clusters.Acquire(*cluster->second, options, scope_);
+    if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+    upstream::Lease lease = *std::move(acquired.lease);
+    AttemptOutcome outcome = co_await Exchange(lease);
+    co_return outcome;
+  }
+
+ private:
+  net::Task<AttemptOutcome> Exchange(upstream::Lease& lease) {
+    const std::string via = StrCat("pillion-", services_.node_id);
+    BuildAttemptRequest(delivery_, spec_, via, &request_);
+    http::ClientConnection& connection = lease.connection();
+    const std::string_view body =
+        request_.own_body ? std::string_view(request_.body) : delivery_.message->body;
+    // A failed send is no verdict yet: the upstream may have answered before it closed.
+    (void)co_await connection.SendHead(request_.head, request_.head.body, body, true, scope_);
+    http::ResponseHead head;
+    absl::Status read = absl::OkStatus();
+    do {
+      read = co_await connection.ReadHead(http::HeadLimits(), &head, scope_);
+    } while (read.ok() && head.status < 200 && head.status != 101);
+    if (!read.ok()) {
+      const bool stale = lease.reused() && !connection.answer_begun();
+      co_return Failed(absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError
+                       : stale                       ? AttemptFailure::kStale
+                                                     : AttemptFailure::kReset,
+                       read);
+    }
+    lease.stats().rq_xx.Add(head.status);
+    AttemptOutcome outcome;
+    outcome.answer.status = head.status;
+    http::RemoveHopByHop(&head.headers);
+    head.headers.Remove(http::HeaderId::kContentLength);
+    for (const http::Header& header : head.headers) {
+      delivery::AppendField(outcome.answer.headers, header.name, header.value);
+    }
+    outcome.retry_after = RetryAfter(head.headers);
+    const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
+    absl::StatusOr<std::string> answer = co_await CollectAnswerBody(connection, limit, scope_);
+    if (answer.ok()) {
+      outcome.answer.body = *std::move(answer);
+      lease.Release();
+    } else if (!IsCall(delivery_) && absl::IsResourceExhausted(answer.status())) {
+      // The status is all that counts of a subscriber's answer.
+    } else if (absl::IsResourceExhausted(answer.status())) {
+      outcome.verdict = Verdict::kPermanentFailure;
+      outcome.error = StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
+      co_return outcome;
+    } else {
+      co_return Failed(AttemptFailure::kReset, answer.status());
+    }
+    Judge(head.status, outcome);
+    co_return outcome;
+  }
+
+  void Judge(int status, AttemptOutcome& outcome) const {
+    if (!IsCall(delivery_)) {
+      outcome.verdict = SubscriberVerdict(status);
+    } else if (RetryConditions().Matches(status)) {
+      outcome.verdict = Verdict::kRetry;
+    } else if (status < 400) {
+      outcome.verdict = Verdict::kSuccess;
+    } else {
+      outcome.verdict = Verdict::kPermanentFailure;
+    }
+    if (outcome.verdict != Verdict::kSuccess) outcome.error = StrCat("answered ", status);
+  }
+
+  RetryOn RetryConditions() const {
+    absl::StatusOr<RetryOn> conditions =
+        RetryOn::Parse(spec_.retry_on, spec_.retriable_status_codes);
+    return conditions.ok() ? *std::move(conditions) : RetryOn();
+  }
+
+  // There was no answer.
+  AttemptOutcome Failed(AttemptFailure failure, const absl::Status& why) const {
+    if (absl::IsDeadlineExceeded(scope_.status())) {
+      failure = AttemptFailure::kTimeout;
+    }
+    AttemptOutcome outcome = Again(std::string(why.message()));
+    if (IsCall(delivery_) && !RetryConditions().Matches(failure, /*idempotent=*/true)) {
+      outcome.verdict = Verdict::kPermanentFailure;
+    }
+    return outcome;
+  }
+
+  static AttemptOutcome Again(std::string error) {
+    AttemptOutcome outcome;
+    outcome.verdict = Verdict::kRetry;
+    outcome.error = std::move(error);
+    return outcome;
+  }
+
+  Services& services_;
+  const Snapshot& snapshot_;
+  const delivery::ClaimedDelivery& delivery_;
+  net::CancelScope& scope_;
+  AttemptSpec spec_;
+  AttemptRequest request_;
+};
+
+}  // namespace
+
+AttemptRunner::AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot)
+    : services_(services), snapshot_(snapshot), running_(services.loop) {}
+
+void AttemptRunner::Start(delivery::ClaimedDelivery delivery) {
+  running_.Spawn(Run(std::move(delivery)));
+}
+
+void AttemptRunner::Abort(uint64_t claim) {
+  const auto found = scopes_.find(claim);
+  if (found != scopes_.end()) found->second->Cancel(absl::CancelledError("canceled"));
+}
+
+void AttemptRunner::AbortAll() {
+  running_.scope().Cancel(absl::CancelledError("the sidecar is shutting down"));
+}
+
+net::Task<void> AttemptRunner::Join() { return running_.Join(); }
+
+net::Task<void> AttemptRunner::Run(delivery::ClaimedDelivery delivery) {
+  net::CancelScope scope(services_.loop, &running_.scope());
+  scopes_.emplace(delivery.claim, &scope);
+  absl::Status ready = absl::OkStatus();
+  while (ready.ok() && snapshot_ == nullptr) ready = co_await snapshot_arrived_.Wait(scope);
+  AttemptOutcome outcome;
+  if (ready.ok()) {
+    net::CancelScope timed(services_.loop, &scope);
+    timed.SetDeadline(
+        services_.loop.now() + absl::ToChronoNanoseconds(delivery.spec.attempt_timeout),
+        "the attempt took longer than its timeout");
+    const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+    Attempt attempt(services_, *snapshot, delivery, timed);
+    outcome = co_await attempt.Run();
+  }
+  scopes_.erase(delivery.claim);
+  if (scope.canceled() && outcome.answer.status == 0) {
+    outcome = AttemptOutcome();
+    outcome.verdict = Verdict::kAborted;
+  }
+  services_.engine.Complete(delivery.claim, std::move(outcome));
+}
+
+}  // namespace pillion::sidecar

@@ -1,0 +1,55 @@
+// Attempts of deliveries: the HTTP calls that the delivery engine asks for.
+
+#ifndef PILLION_SIDECAR_ACTIONS_ATTEMPT_H_
+#define PILLION_SIDECAR_ACTIONS_ATTEMPT_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/net/cancel.h"
+#include "core/net/task.h"
+#include "core/net/task_group.h"
+#include "core/net/wait_queue.h"
+#include "sidecar/delivery/model.h"
+
+namespace pillion::sidecar {
+
+struct Services;
+struct Snapshot;
+
+// Runs the attempts of one worker. Belongs to its loop.
+class AttemptRunner {
+ public:
+  // `snapshot` is the worker's current policy, where clusters are looked up by name; it may be null, and
+  // changes while attempts run. Both outlive the runner.
+  AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot);
+
+  // Starts an attempt. Exactly one Engine::Complete() follows, whatever happens.
+  void Start(delivery::ClaimedDelivery delivery);
+
+  // A policy has arrived: attempts that found none go on.
+  void OnSnapshot() { snapshot_arrived_.WakeAll(); }
+
+  // Ends the attempt, if it runs here, as aborted.
+  void Abort(uint64_t claim);
+
+  // Ends all attempts as aborted: their deliveries run again later.
+  void AbortAll();
+
+  // Waits until no attempt runs.
+  net::Task<void> Join();
+
+ private:
+  net::Task<void> Run(delivery::ClaimedDelivery delivery);
+
+  Services& services_;
+  const std::shared_ptr<const Snapshot>& snapshot_;
+  net::WaitQueue snapshot_arrived_;
+  net::TaskGroup running_;
+  absl::flat_hash_map<uint64_t, net::CancelScope*> scopes_;  // by claim
+};
+
+}  // namespace pillion::sidecar
+
+#endif  // PILLION_SIDECAR_ACTIONS_ATTEMPT_H_

@@ -1,0 +1,72 @@
+#include "sidecar/actions/attempt_request.h"
+
+#include "core/http/header_rules.h"
+#include "core/strings.h"
+#include "sidecar/actions/cloud_event.h"
+#include "sidecar/delivery/fields.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using http::HeaderId;
+
+void SetTarget(std::string_view path_and_query, AttemptRequest& request) {
+  const size_t mark = path_and_query.find('?');
+  request.path = path_and_query.substr(0, mark);
+  request.head.path = request.path;
+  if (mark == path_and_query.npos) return;
+  request.query = path_and_query.substr(mark + 1);
+  request.head.query = request.query;
+  request.head.has_query = true;
+}
+
+// The caller's request, as it was.
+void BuildCall(const delivery::ClaimedDelivery& delivery, AttemptRequest& request) {
+  const delivery::Message& message = *delivery.message;
+  request.head.method = message.method;
+  SetTarget(message.path_and_query, request);
+  if (const auto fields = delivery::DecodeFields(message.headers)) {
+    for (const auto& [name, value] : *fields) request.head.headers.Add(name, value);
+  }
+}
+
+// A CloudEvent for a subscriber.
+void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                AttemptRequest& request) {
+  request.head.method = "POST";
+  SetTarget(spec.path.empty() ? "/" : spec.path, request);
+  request.head.headers.AddCopy(HeaderId::kHost, delivery.cluster);
+  const CloudEvent event = CloudEventOf(*delivery.message);
+  if (spec.structured) {
+    request.body = ToStructured(event, spec.payload);
+    request.own_body = true;
+    request.head.headers.Add(HeaderId::kContentType, kStructuredContentType);
+  } else {
+    AddBinaryHeaders(event, spec.payload, &request.head.headers);
+    request.own_body = !spec.payload;  // then empty
+  }
+}
+
+}  // namespace
+
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                         std::string_view via, AttemptRequest* request) {
+  if (delivery.message->kind == delivery::MessageKind::kAsync) {
+    BuildCall(delivery, *request);
+  } else {
+    BuildEvent(delivery, spec, *request);
+    http::AppendVia(&request->head.headers, http::Version::kHttp11, via);
+  }
+  http::HeaderList& headers = request->head.headers;
+  headers.SetCopy("pillion-delivery-id", delivery.id);
+  headers.SetCopy("pillion-attempt", StrCat(delivery.attempt));
+  const size_t size = request->own_body ? request->body.size() : delivery.message->body.size();
+  // A call that had no body has no length either (RFC 9110 section 8.6).
+  if (size > 0 || request->head.method == "POST" || request->head.method == "PUT" ||
+      request->head.method == "PATCH") {
+    request->head.body = {http::BodyFraming::kLength, size};
+  }
+  http::SetFraming(&headers, request->head.body);
+}
+
+}  // namespace pillion::sidecar

@@ -1,0 +1,29 @@
+// The request that an attempt sends, built from what was stored.
+
+#ifndef PILLION_SIDECAR_ACTIONS_ATTEMPT_REQUEST_H_
+#define PILLION_SIDECAR_ACTIONS_ATTEMPT_REQUEST_H_
+
+#include <string>
+
+#include "core/http/head.h"
+#include "sidecar/actions/attempt_spec.h"
+#include "sidecar/delivery/model.h"
+
+namespace pillion::sidecar {
+
+struct AttemptRequest {
+  http::RequestHead head;
+  std::string body;  // used when the stored one is not sent as it is
+  std::string path;
+  std::string query;
+  bool own_body = false;
+};
+
+// Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may move
+// while it is used.
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                         std::string_view via, AttemptRequest* request);
+
+}  // namespace pillion::sidecar
+
+#endif  // PILLION_SIDECAR_ACTIONS_ATTEMPT_REQUEST_H_

@@ -1,0 +1,33 @@
+// What an attempt has to know about its delivery beyond what the engine does: kept with the delivery
+// (delivery::DeliverySpec::extra), so that an edit of the policy changes nothing that was accepted.
+
+#ifndef PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_
+#define PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pillion::sidecar {
+
+struct AttemptSpec {
+  // Of an asynchronous call:
+  std::string retry_on;
+  std::vector<uint32_t> retriable_status_codes;
+  uint64_t max_result_bytes = 0;
+  bool redirect_when_done = false;
+  // Of a message on its way to a subscription:
+  std::string path;
+  bool structured = false;  // CloudEvents structured mode, else binary
+  bool payload = true;
+};
+
+std::string Encode(const AttemptSpec& spec);
+
+// Bytes that are no such text give the defaults: a delivery must be attempted all the same.
+AttemptSpec DecodeAttemptSpec(std::string_view bytes);
+
+}  // namespace pillion::sidecar
+
+#endif  // PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_

@@ -1,0 +1,215 @@
+#include "sidecar/actions/cloud_event.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/time/time.h"
+#include "core/strings.h"
+#include "sidecar/delivery/fields.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using http::HeaderId;
+
+constexpr std::string_view kBatchType = "application/cloudevents-batch";
+constexpr std::string_view kStructuredType = "application/cloudevents";
+constexpr std::string_view kPrefix = "ce-";
+constexpr std::string_view kRequired[] = {"specversion", "id", "source", "type"};
+
+bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {
+  return absl::StartsWithIgnoreCase(ToAbsl(text), ToAbsl(prefix));
+}
+
+// Attribute names are lower-case letters and digits (CloudEvents section 3.1).
+bool IsAttributeName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+           absl::ascii_isdigit(static_cast<unsigned char>(c));
+  });
+}
+
+// HTTP binding section 3.1.3.2.
+std::string PercentEncode(std::string_view value) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (unsigned char c : value) {
+    if (c > 0x20 && c < 0x7f && c != '"' && c != '%') {
+      out += static_cast<char>(c);
+    } else {
+      out += '%';
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
+    }
+  }
+  return out;
+}
+
+std::string PercentDecode(std::string_view value) {
+  std::string out;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '%' && i + 2 < value.size() && absl::ascii_isxdigit(value[i + 1]) &&
+        absl::ascii_isxdigit(value[i + 2])) {
+      out += absl::HexStringToBytes(ToAbsl(value.substr(i + 1, 2)));
+      i += 2;
+    } else {
+      out += value[i];
+    }
+  }
+  return out;
+}
+
+absl::Status CheckRequired(const CloudEvent& event) {
+  for (std::string_view name : kRequired) {
+    if (event.Get(name).empty()) {
+      return absl::InvalidArgumentError(
+          StrCat("the CloudEvent has no attribute '", name, "'"));
+    }
+  }
+  if (event.Get("specversion") != "1.0") {
+    return absl::InvalidArgumentError(StrCat("CloudEvents specversion '",
+                                             event.Get("specversion"), "' is not 1.0"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CloudEvent> ParseBinary(const http::HeaderList& headers, std::string body) {
+  CloudEvent event;
+  for (const http::Header& header : headers) {
+    if (!StartsWithIgnoreCase(header.name, kPrefix)) continue;
+    const std::string name =
+        absl::AsciiStrToLower(ToAbsl(header.name.substr(kPrefix.size())));
+    if (!IsAttributeName(name)) {
+      return absl::InvalidArgumentError(
+          StrCat("'", name, "' is not a CloudEvents attribute name (a-z and 0-9 only)"));
+    }
+    if (name == "datacontenttype") continue;  // that is what content-type says
+    event.attributes.emplace_back(name, PercentDecode(header.value));
+  }
+  event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
+  event.data = std::move(body);
+  absl::Status complete = CheckRequired(event);
+  if (!complete.ok()) return complete;
+  return event;
+}
+
+bool IsJsonType(std::string_view type) {
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(type.substr(0, type.find(';'))));
+  return lower.empty() || lower.ends_with("/json") || lower.ends_with("+json");
+}
+
+absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
+  const nlohmann::json json = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError("the body is not the JSON object of a CloudEvent");
+  }
+  CloudEvent event;
+  for (const auto& [name, value] : json.items()) {
+    if (name == "data" || name == "data_base64" || value.is_null()) continue;
+    if (!IsAttributeName(name) || value.is_structured()) {
+      return absl::InvalidArgumentError(
+          StrCat("'", name, "' is not a CloudEvents attribute: names are a-z and 0-9, values are "
+                 "strings, numbers or booleans"));
+    }
+    event.attributes.emplace_back(name,
+                                  value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  if (const auto data = json.find("data_base64"); data != json.end()) {
+    if (!data->is_string() || !absl::Base64Unescape(data->get<std::string>(), &event.data)) {
+      return absl::InvalidArgumentError("data_base64 is not base64");
+    }
+  } else if (const auto plain = json.find("data"); plain != json.end()) {
+    const bool text = plain->is_string() && !IsJsonType(event.Get("datacontenttype"));
+    event.data = text ? plain->get<std::string>()
+                      : plain->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    event.Default("datacontenttype", "application/json");
+  }
+  absl::Status complete = CheckRequired(event);
+  if (!complete.ok()) return complete;
+  return event;
+}
+
+}  // namespace
+
+std::string_view CloudEvent::Get(std::string_view name) const {
+  for (const auto& [key, value] : attributes) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+void CloudEvent::Default(std::string_view name, std::string_view value) {
+  if (value.empty() || !Get(name).empty()) return;
+  attributes.emplace_back(name, value);
+}
+
+CloudEventMode ModeOf(const http::HeaderList& headers) {
+  const std::string_view type = headers.Value(HeaderId::kContentType);
+  if (StartsWithIgnoreCase(type, kBatchType)) return CloudEventMode::kBatch;
+  if (StartsWithIgnoreCase(type, kStructuredType)) return CloudEventMode::kStructured;
+  if (headers.Find("ce-specversion") != nullptr) return CloudEventMode::kBinary;
+  return CloudEventMode::kNone;
+}
+
+absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::HeaderList& headers,
+                                           std::string body) {
+  if (mode == CloudEventMode::kBinary) return ParseBinary(headers, std::move(body));
+  return ParseStructured(body);
+}
+
+std::string EncodeAttributes(const CloudEvent& event) {
+  std::string encoded;
+  for (const auto& [name, value] : event.attributes) delivery::AppendField(encoded, name, value);
+  return encoded;
+}
+
+CloudEvent CloudEventOf(const delivery::Message& message) {
+  CloudEvent event;
+  event.attributes.emplace_back("specversion", "1.0");
+  if (const auto fields = delivery::DecodeFields(message.attributes)) {
+    for (const auto& [name, value] : *fields) {
+      if (name != "specversion") event.attributes.emplace_back(name, value);
+    }
+  }
+  event.Default("id", message.id);
+  event.Default("type", message.topic);
+  event.Default("time", FromAbsl(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.created_at,
+                                                  absl::UTCTimeZone())));
+  event.data = message.body;
+  return event;
+}
+
+void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* headers) {
+  for (const auto& [name, value] : event.attributes) {
+    if (name == "datacontenttype") {
+      if (payload) headers->AddCopy(HeaderId::kContentType, value);
+    } else {
+      headers->AddCopy(StrCat(kPrefix, name), PercentEncode(value));
+    }
+  }
+}
+
+std::string ToStructured(const CloudEvent& event, bool payload) {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : event.attributes) {
+    if (name != "datacontenttype" || payload) json[name] = value;
+  }
+  if (payload && !event.data.empty()) {
+    const std::string_view type = event.Get("datacontenttype");
+    nlohmann::json data;
+    if (IsJsonType(type)) data = nlohmann::json::parse(event.data, nullptr, false);
+    if (IsJsonType(type) && !data.is_discarded()) {
+      json["data"] = data;
+    } else if (StartsWithIgnoreCase(type, "text/")) {
+      json["data"] = event.data;
+    } else {
+      json["data_base64"] = absl::Base64Escape(event.data);
+    }
+  }
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace pillion::sidecar

@@ -1,0 +1,73 @@
+#include "sidecar/actions/collect.h"
+
+#include "core/config/units.h"
+#include "core/net/loop.h"
+#include "core/strings.h"
+#include "sidecar/actions/call.h"
+
+namespace pillion::sidecar {
+namespace {
+
+// How long a caller may be silent in the middle of its body.
+constexpr auto kBodyPatience = std::chrono::seconds(60);
+
+net::Task<void> RefuseLarge(Call& call, uint64_t limit) {
+  const std::string detail = StrCat("the body is larger than the route's max_request_bytes of ",
+                                    config::SizeText(limit));
+  call.exchange.CloseAfter();
+  co_await Fail(call, 413, "", detail);
+}
+
+}  // namespace
+
+net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t limit) {
+  const http::BodyFraming framing = call.request().body;
+  std::string body;
+  if (framing.kind == http::BodyFraming::kLength) {
+    if (framing.length > limit) {
+      co_await RefuseLarge(call, limit);
+      co_return std::nullopt;
+    }
+    body.reserve(framing.length);
+  }
+  while (!call.exchange.body_done()) {
+    net::CancelScope patience(call.services.loop, &call.scope());
+    patience.SetDeadline(call.services.loop.now() + kBodyPatience, "the body did not arrive in time");
+    absl::StatusOr<std::string_view> piece = co_await call.exchange.ReadBody(patience);
+    if (!piece.ok()) {
+      if (absl::IsInvalidArgument(piece.status())) {
+        const std::string detail(piece.status().message());
+        co_await Fail(call, 400, "DPE", detail);
+      } else if (absl::IsDeadlineExceeded(piece.status())) {
+        const std::string detail(piece.status().message());
+        co_await Fail(call, 408, "DPE", detail);
+      } else {
+        call.record.flag = "DC";
+      }
+      co_return std::nullopt;
+    }
+    if (body.size() + piece->size() > limit) {
+      co_await RefuseLarge(call, limit);
+      co_return std::nullopt;
+    }
+    body.append(*piece);
+  }
+  co_return body;
+}
+
+net::Task<absl::StatusOr<std::string>> CollectAnswerBody(http::ClientConnection& connection,
+                                                         uint64_t limit, net::CancelScope& scope) {
+  std::string body;
+  while (!connection.body_done()) {
+    absl::StatusOr<std::string_view> piece = co_await connection.ReadBody(scope);
+    if (!piece.ok()) co_return piece.status();
+    if (body.size() + piece->size() > limit) {
+      co_return absl::ResourceExhaustedError(
+          StrCat("the answer is larger than ", config::SizeText(limit)));
+    }
+    body.append(*piece);
+  }
+  co_return body;
+}
+
+}  // namespace pillion::sidecar

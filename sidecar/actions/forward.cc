@@ -1,0 +1,466 @@
+#include "sidecar/actions/forward.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "core/config/units.h"
+#include "core/http/header_rules.h"
+#include "core/http/tunnel.h"
+#include "core/net/loop.h"
+#include "core/net/task_group.h"
+#include "core/net/wait_queue.h"
+#include "core/strings.h"
+#include "core/telemetry/fast_random.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/call.h"
+#include "sidecar/actions/emit.h"
+#include "sidecar/actions/header_edits.h"
+#include "sidecar/actions/request_body.h"
+#include "sidecar/actions/retry_on.h"
+#include "sidecar/actions/rewrite.h"
+#include "sidecar/duration.h"
+#include "sidecar/upstream/cluster_manager.h"
+
+namespace pillion::sidecar {
+namespace {
+
+bool IsIdempotent(std::string_view method) {
+  return method != "POST" && method != "PATCH" && method != "CONNECT";
+}
+
+std::string_view FlagOf(upstream::AcquireFailure failure) {
+  switch (failure) {
+    case upstream::AcquireFailure::kOverflow:
+      return "UO";
+    case upstream::AcquireFailure::kNoHealthyHost:
+      return "UH";
+    case upstream::AcquireFailure::kConnectFailed:
+    case upstream::AcquireFailure::kConnectTimeout:
+      return "UF";
+    case upstream::AcquireFailure::kCanceled:
+      return "DC";
+  }
+  return "";
+}
+
+struct WeightedCluster {
+  std::shared_ptr<const upstream::ClusterConfig> cluster;
+  uint32_t weight;
+};
+
+// The policy of one `route`, ready for use.
+struct ForwardConfig {
+  std::vector<WeightedCluster> clusters;
+  uint32_t total_weight = 0;
+  net::Duration timeout;       // 0: none
+  net::Duration idle_timeout;  // 0: none
+  RetryOn retry_on;
+  uint32_t num_retries = 0;
+  net::Duration per_try_timeout;  // 0: none
+  net::Duration base_interval;
+  net::Duration max_interval;
+  size_t retry_buffer_bytes = 0;
+  PathRewrite path_rewrite;
+  std::string host_rewrite;
+  HeaderEdits request_edits;
+  HeaderEdits response_edits;
+  std::unique_ptr<const Emitter> emitter;  // null: the route emits nothing
+};
+
+// One forwarded call, from the request to the end of the answer.
+class Forwarding {
+ public:
+  Forwarding(const ForwardConfig& config, Call& call)
+      : config_(config),
+        call_(call),
+        loop_(call.services.loop),
+        cluster_(PickCluster()),
+        stats_(call.services.clusters.stats(cluster_)),
+        scope_(loop_, &call.scope()),
+        body_(call.exchange, config.retry_buffer_bytes) {}
+
+  net::Task<void> Run() {
+    call_.record.cluster = cluster_.name;
+    if (config_.timeout > net::Duration::zero()) {
+      scope_.SetDeadline(loop_.now() + config_.timeout, "the call's timeout");
+    }
+    absl::Status begun = body_.Begin();
+    if (!begun.ok()) {
+      const std::string detail = std::string(begun.message());
+      co_await Fail(call_, 400, "DPE", detail);
+      co_return;
+    }
+    upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
+    if (!slot) {
+      const std::string detail = StrCat("cluster '", cluster_.name,
+            "' has as many requests under way as "
+            "circuit_breakers.max_requests allows");
+      co_await Fail(call_, 503, "UO", detail);
+      co_return;
+    }
+    PrepareRequest();
+    if (body_.complete()) call_.exchange.CancelWhenCallerLeaves();
+    bool again = true;
+    while (again) again = co_await Attempt();
+  }
+
+ private:
+  const upstream::ClusterConfig& PickCluster() const {
+    if (config_.clusters.size() == 1) return *config_.clusters[0].cluster;
+    uint32_t point = static_cast<uint32_t>(
+        telemetry::FastRandom::OfThisThread().Below(config_.total_weight));
+    for (const WeightedCluster& candidate : config_.clusters) {
+      if (point < candidate.weight) return *candidate.cluster;
+      point -= candidate.weight;
+    }
+    return *config_.clusters.back().cluster;
+  }
+
+  // Turns the caller's request head into the one that goes upstream.
+  void PrepareRequest() {
+    http::RequestHead& request = call_.request();
+    upgrade_ = request.upgrade;
+    http::RemoveHopByHop(&request.headers,
+                         upgrade_ ? http::UpgradeRule::kPass : http::UpgradeRule::kDrop);
+    request.headers.Remove(http::HeaderId::kExpect);  // answered here
+    config_.request_edits.Apply(request.headers);
+    if (!config_.host_rewrite.empty()) {
+      request.headers.Set(http::HeaderId::kHost, config_.host_rewrite);
+    }
+    request.path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
+    http::SetFraming(&request.headers, request.body);
+  }
+
+  // True when another attempt is to follow.
+  net::Task<bool> Attempt() {
+    ++attempts_;
+    upstream::AcquireOptions options;
+    options.avoid = tried_;
+    options.fresh = fresh_;
+    upstream::AcquireResult acquired =
+        co_await call_.services.clusters.Acquire(cluster_, options, scope_);
+    if (!acquired.lease) {
+      const bool again = co_await OnNoConnection(acquired);
+      co_return again;
+    }
+    upstream::Lease lease = *std::move(acquired.lease);
+    call_.upstream_address = std::string(lease.host());
+    call_.record.upstream_address = call_.upstream_address;
+    tried_.push_back(lease.host_id());
+
+    net::CancelScope try_scope(loop_, &scope_);
+    if (config_.per_try_timeout > net::Duration::zero()) {
+      try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
+    }
+    const net::TimePoint sent_at = loop_.now();
+    http::ClientConnection& connection = lease.connection();
+    const http::RequestHead& request = call_.request();
+    absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
+                                                     body_.complete(), try_scope);
+    net::TaskGroup uploads(loop_, &try_scope);
+    if (sent.ok() && !body_.complete()) uploads.Spawn(Upload(connection, uploads.scope()));
+    // A failed send is no verdict yet: the upstream may have answered before it closed.
+    http::ResponseHead head;
+    absl::Status read = co_await ReadHead(connection, head, try_scope);
+    try_scope.ClearDeadline();
+    bool again = false;
+    if (!read.ok()) {
+      uploads.scope().Cancel(absl::CancelledError("the attempt failed"));
+      co_await uploads.Join();
+      again = co_await OnNoAnswer(lease, connection, read);
+    } else {
+      call_.record.upstream_duration_micros = MicrosSince(sent_at);
+      stats_.rq_xx.Add(head.status);
+      const bool retry = config_.retry_on.Matches(head.status) && MayRetry();
+      if (retry) {
+        uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
+        co_await uploads.Join();
+        again = co_await BackOff();
+      } else {
+        co_await Answer(lease, head);
+        // An upstream that answered without reading everything has had enough.
+        uploads.scope().Cancel(absl::CancelledError("the answer is complete"));
+        co_await uploads.Join();
+        if (call_.exchange.response_done()) stats_.rq_time.RecordMicros(MicrosSince(sent_at));
+        if (call_.exchange.response_done() && head.status != 101) lease.Release();
+      }
+    }
+    co_return again;
+  }
+
+  uint64_t MicrosSince(net::TimePoint time) const {
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(net::Clock::now() - time).count());
+  }
+
+  net::Task<void> Upload(http::ClientConnection& connection, net::CancelScope& scope) {
+    upload_ = co_await body_.Upload(connection, scope);
+    if (!upload_.caller.ok() && !scope.canceled()) {
+      // Nobody will complete the request: the attempt ends, and with it the call.
+      scope_.Cancel(upload_.caller);
+    } else if (body_.complete()) {
+      call_.exchange.CancelWhenCallerLeaves();
+    }
+  }
+
+  // The final head of the answer; informational ones go to the caller as they come.
+  net::Task<absl::Status> ReadHead(http::ClientConnection& connection, http::ResponseHead& head,
+                                   net::CancelScope& scope) {
+    while (true) {
+      absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, scope);
+      if (!status.ok()) co_return status;
+      if (head.status == 101 && !upgrade_) {
+        co_return absl::InvalidArgumentError("101 without a request to upgrade");
+      }
+      if (head.status >= 200 || head.status == 101) co_return absl::OkStatus();
+      http::RemoveHopByHop(&head.headers);
+      absl::Status passed = co_await call_.exchange.SendInformational(head, scope);
+      if (!passed.ok()) co_return passed;
+    }
+  }
+
+  bool MayRetry() const {
+    return attempts_ <= config_.num_retries && body_.replayable() && !scope_.canceled();
+  }
+
+  // Waits before the next attempt. False when there will be none: then the caller has been answered.
+  net::Task<bool> BackOff() {
+    retry_ = call_.services.clusters.TryBeginRetry(cluster_);
+    if (!retry_) {
+      const std::string detail = StrCat("a retry was due, but cluster '", cluster_.name,
+            "' has as many under way as "
+            "circuit_breakers.max_retries allows");
+      co_await Fail(call_, 503, "UO", detail);
+      co_return false;
+    }
+    const net::Duration limit =
+        std::min(config_.max_interval, config_.base_interval * (int64_t{1} << std::min(attempts_ - 1, 20u)));
+    const auto wait = net::Duration(
+        telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(limit.count()) + 1));
+    absl::Status slept = co_await net::SleepUntil(loop_.now() + wait, scope_);
+    if (slept.ok()) co_return true;
+    co_await FailCanceled();
+    co_return false;
+  }
+
+  // The call's scope was canceled: says why, as far as anybody is there to hear it.
+  net::Task<void> FailCanceled() {
+    if (call_.scope().canceled()) {
+      call_.record.flag = "DC";
+      co_return;
+    }
+    if (absl::IsInvalidArgument(scope_.status())) {
+      const std::string detail = std::string(scope_.status().message());
+      co_await Fail(call_, 400, "DPE", detail);
+    } else if (absl::IsDeadlineExceeded(scope_.status())) {
+      stats_.rq_timeout.Add();
+      const std::string detail = StrCat("cluster '", cluster_.name,
+            "' did not answer within the route's timeout of ",
+            config::DurationText(absl::FromChrono(config_.timeout)));
+      co_await Fail(call_, 504, "UT", detail);
+    } else {
+      call_.record.flag = "DC";
+    }
+  }
+
+  net::Task<bool> OnNoConnection(const upstream::AcquireResult& acquired) {
+    if (scope_.canceled()) {
+      co_await FailCanceled();
+      co_return false;
+    }
+    if (acquired.host_id != 0) tried_.push_back(acquired.host_id);
+    const bool failed_to_connect = acquired.failure == upstream::AcquireFailure::kConnectFailed ||
+                                   acquired.failure == upstream::AcquireFailure::kConnectTimeout;
+    if (failed_to_connect && config_.retry_on.Matches(AttemptFailure::kConnect, true) && MayRetry()) {
+      const bool again = co_await BackOff();
+      co_return again;
+    }
+    const std::string detail = StrCat("cluster '", cluster_.name,
+            "': ", FromAbsl(acquired.status.message()));
+      co_await Fail(call_, 503, FlagOf(acquired.failure), detail);
+    co_return false;
+  }
+
+  // The attempt brought no answer.
+  net::Task<bool> OnNoAnswer(const upstream::Lease& lease, http::ClientConnection& connection,
+                             const absl::Status& why) {
+    if (scope_.canceled()) {
+      co_await FailCanceled();
+      co_return false;
+    }
+    AttemptFailure failure = AttemptFailure::kReset;
+    int status = 503;
+    std::string_view flag = "UC";
+    if (absl::IsDeadlineExceeded(why)) {
+      failure = AttemptFailure::kTimeout;
+      status = 504;
+      flag = "UT";
+      stats_.rq_timeout.Add();
+    } else if (absl::IsInvalidArgument(why)) {
+      failure = AttemptFailure::kProtocolError;
+      status = 502;
+      flag = "UPE";
+    } else if (lease.reused() && !connection.answer_begun()) {
+      failure = AttemptFailure::kStale;
+    }
+    stats_.rq_rx_reset.Add();
+    const bool idempotent = IsIdempotent(call_.request().method);
+    if (config_.retry_on.Matches(failure, idempotent) && MayRetry()) {
+      fresh_ = failure == AttemptFailure::kStale;
+      if (fresh_) tried_.pop_back();  // says nothing about the host
+      const bool again = co_await BackOff();
+      co_return again;
+    }
+    const std::string detail = StrCat("cluster '", cluster_.name, "', ", call_.upstream_address, ": ",
+                            FromAbsl(why.message()));
+    co_await Fail(call_, status, flag, detail);
+    co_return false;
+  }
+
+  // Passes the answer on.
+  net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
+    if (attempts_ > 1 && head.status < 500) stats_.rq_retry_success.Add();
+    if (config_.emitter != nullptr) {
+      absl::Status emitted = co_await config_.emitter->Emit(call_, head, scope_);
+      if (!emitted.ok()) {
+        const std::string detail = StrCat("the upstream answered ", head.status,
+            ", but the event could not be stored: ",
+            FromAbsl(emitted.message()));
+      co_await Fail(call_, 503, "", detail);
+        co_return;
+      }
+    }
+    http::RemoveHopByHop(&head.headers, head.status == 101 ? http::UpgradeRule::kPass
+                                                            : http::UpgradeRule::kDrop);
+    config_.response_edits.Apply(head.headers);
+    http::ClientConnection& connection = lease.connection();
+    if (head.status == 101) {
+      co_await SwitchProtocols(connection, head);
+      co_return;
+    }
+    absl::StatusOr<std::string_view> piece = connection.ReadBufferedBody();
+    if (!piece.ok()) {
+      const std::string detail = std::string(piece.status().message());
+      co_await Fail(call_, 502, "UPE", detail);
+      co_return;
+    }
+    absl::Status sent =
+        co_await call_.exchange.SendHead(head, *piece, connection.body_done(), scope_);
+    while (sent.ok() && !connection.body_done()) {
+      net::CancelScope idle(loop_, &scope_);
+      if (config_.idle_timeout > net::Duration::zero()) {
+        idle.SetDeadline(loop_.now() + config_.idle_timeout, "the route's idle_timeout");
+      }
+      piece = co_await connection.ReadBody(idle);
+      if (!piece.ok()) {
+        call_.record.flag = scope_.canceled() && call_.scope().canceled() ? "DC"
+                            : absl::IsDeadlineExceeded(piece.status())    ? "UT"
+                                                                          : "UC";
+        co_return;  // the connection is cut: a part must not pass for the whole
+      }
+      sent = co_await call_.exchange.SendBody(*piece, connection.body_done(), scope_);
+    }
+    if (!sent.ok()) {
+      call_.record.flag = absl::IsDeadlineExceeded(scope_.status()) ? "UT" : "DC";
+    }
+  }
+
+  // From here on bytes go both ways, unread.
+  net::Task<void> SwitchProtocols(http::ClientConnection& connection, http::ResponseHead& head) {
+    absl::Status sent = co_await call_.exchange.SendHead(head, {}, true, scope_);
+    if (!sent.ok()) {
+      call_.record.flag = "DC";
+      co_return;
+    }
+    scope_.ClearDeadline();
+    call_.exchange.socket().CancelOnClose(nullptr);
+    http::TunnelSide caller{call_.exchange.socket(), call_.exchange.unread()};
+    http::TunnelSide upstream{connection.socket(), connection.unread()};
+    co_await http::RunTunnel(caller, upstream, config_.idle_timeout, scope_);
+  }
+
+  const ForwardConfig& config_;
+  Call& call_;
+  net::Loop& loop_;
+  const upstream::ClusterConfig& cluster_;
+  telemetry::ClusterStats& stats_;
+  net::CancelScope scope_;  // the whole call, with the route's timeout
+  RequestBody body_;
+  RequestBody::UploadResult upload_;
+  absl::InlinedVector<upstream::HostId, 4> tried_;
+  bool fresh_ = false;
+  upstream::UseSlot retry_;
+  std::string rewritten_path_;
+  uint32_t attempts_ = 0;
+  bool upgrade_ = false;
+};
+
+class ForwardAction final : public Action {
+ public:
+  explicit ForwardAction(ForwardConfig config) : config_(std::move(config)) {}
+
+  net::Task<void> Run(Call& call) const override {
+    call.record.mode = "forward";
+    Forwarding forwarding(config_, call);
+    co_await forwarding.Run();
+  }
+
+ private:
+  const ForwardConfig config_;
+};
+
+absl::Status AddCluster(ForwardConfig& forward, const std::string& name, uint32_t weight,
+                        const CompileContext& context) {
+  const auto found = context.clusters.find(name);
+  if (found == context.clusters.end()) {
+    return absl::InvalidArgumentError(StrCat("no cluster '", name, "' is defined"));
+  }
+  forward.clusters.push_back({found->second, weight});
+  forward.total_weight += weight;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Action>> CompileForward(const config::v1::Route& route,
+                                                             const CompileContext& context) {
+  const config::v1::RouteAction& config = route.route();
+  ForwardConfig forward;
+  absl::Status added;
+  if (!config.cluster().empty()) added.Update(AddCluster(forward, config.cluster(), 1, context));
+  for (const config::v1::WeightedCluster& cluster : config.weighted_clusters()) {
+    added.Update(AddCluster(forward, cluster.name(), cluster.weight(), context));
+  }
+  if (!added.ok()) return added;
+  forward.timeout = ToChrono(config.timeout());
+  forward.idle_timeout = ToChrono(config.idle_timeout());
+  const config::v1::RetryPolicy& retry = config.retry_policy();
+  absl::StatusOr<RetryOn> retry_on =
+      RetryOn::Parse(retry.retry_on(), {retry.retriable_status_codes().begin(),
+                                        retry.retriable_status_codes().end()});
+  if (!retry_on.ok()) return retry_on.status();
+  forward.retry_on = *std::move(retry_on);
+  forward.num_retries = retry.num_retries();
+  forward.per_try_timeout = ToChrono(retry.per_try_timeout());
+  forward.base_interval = ToChrono(retry.retry_back_off().base_interval());
+  forward.max_interval = ToChrono(retry.retry_back_off().max_interval());
+  forward.retry_buffer_bytes = config.retry_buffer_bytes();
+  absl::StatusOr<PathRewrite> rewrite = PathRewrite::Compile(
+      route.match(), config.prefix_rewrite(),
+      config.has_regex_rewrite() ? &config.regex_rewrite() : nullptr);
+  if (!rewrite.ok()) return rewrite.status();
+  forward.path_rewrite = *std::move(rewrite);
+  forward.host_rewrite = config.host_rewrite();
+  forward.request_edits =
+      HeaderEdits(config.request_headers_to_add(), config.request_headers_to_remove());
+  forward.response_edits =
+      HeaderEdits(config.response_headers_to_add(), config.response_headers_to_remove());
+  forward.emitter = CompileEmitter(route, context);
+  return std::make_unique<ForwardAction>(std::move(forward));
+}
+
+}  // namespace pillion::sidecar

@@ -1,0 +1,290 @@
+#include "sidecar/actions/operations.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "core/net/loop.h"
+#include "core/strings.h"
+#include "sidecar/actions/accepted.h"
+#include "sidecar/actions/attempt_spec.h"
+#include "sidecar/actions/call.h"
+#include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/prefer.h"
+#include "sidecar/actions/result.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using delivery::DeliveryResult;
+using delivery::DeliveryState;
+using delivery::DeliveryView;
+using delivery::MessageView;
+using http::HeaderId;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kResult = "/result";
+constexpr net::Duration kMaxWait = std::chrono::seconds(60);
+// A stream of events says something at least this often, so that nobody takes it for dead.
+constexpr net::Duration kHeartbeat = std::chrono::seconds(15);
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+bool IsOperation(const MessageView& view) {
+  return view.message.kind == delivery::MessageKind::kAsync;
+}
+
+// The state of the whole: of a message with several deliveries, the least advanced one's.
+std::string_view StateOf(const MessageView& view) {
+  DeliveryState state = DeliveryState::kSucceeded;
+  if (view.deliveries.size() == 1) return delivery::DeliveryStateName(view.deliveries[0].state);
+  for (const DeliveryView& delivery : view.deliveries) {
+    if (delivery.state == DeliveryState::kRunning) return "running";
+    if (delivery.state == DeliveryState::kPending) state = DeliveryState::kPending;
+    const bool worse = state == DeliveryState::kSucceeded && delivery.state > state;
+    if (worse) state = delivery.state;
+  }
+  return delivery::DeliveryStateName(state);
+}
+
+Json DeliveryJson(const DeliveryView& delivery) {
+  Json json;
+  json["startedAt"] = delivery.started_at ? Json(TimeText(*delivery.started_at)) : Json();
+  json["finishedAt"] = delivery.finished_at ? Json(TimeText(*delivery.finished_at)) : Json();
+  json["attempts"] = delivery.attempts;
+  json["nextAttemptAt"] =
+      delivery.next_attempt_at ? Json(TimeText(*delivery.next_attempt_at)) : Json();
+  json["lastStatus"] = delivery.last_status == 0 ? Json() : Json(delivery.last_status);
+  json["error"] = delivery.last_error.empty() ? Json() : Json(delivery.last_error);
+  return json;
+}
+
+std::string StatusJson(const Call& call, const MessageView& view) {
+  const bool operation = IsOperation(view);
+  const std::string path = StrCat(operation ? kOperations : kMessages, view.message.id);
+  Json json;
+  json["id"] = view.message.id;
+  json["status"] = std::string(StateOf(view));
+  json["createdAt"] = TimeText(view.message.created_at);
+  if (operation && !view.deliveries.empty()) {
+    json.update(DeliveryJson(view.deliveries[0]));
+  } else {
+    json["topic"] = view.message.topic;
+    json["deliveries"] = Json::array();
+    for (const DeliveryView& delivery : view.deliveries) {
+      Json entry;
+      entry["id"] = delivery.id;
+      entry["subscription"] = delivery.target.name;
+      entry["status"] = std::string(delivery::DeliveryStateName(delivery.state));
+      entry.update(DeliveryJson(delivery));
+      json["deliveries"].push_back(std::move(entry));
+    }
+  }
+  json["statusUrl"] = UrlOf(call, path);
+  if (operation) json["resultUrl"] = UrlOf(call, StrCat(path, kResult));
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// `wait=30s` of the query, or Prefer: wait=30; at most kMaxWait.
+net::Duration WaitOf(const http::RequestHead& request) {
+  net::Duration wait = ParsePrefer(request.headers).wait.value_or(net::Duration::zero());
+  std::string_view query = request.query;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    absl::Duration parsed;
+    if (ConsumePrefix(pair, "wait=") && absl::ParseDuration(ToAbsl(pair), &parsed)) {
+      wait = absl::ToChronoNanoseconds(parsed);
+    }
+  }
+  return std::clamp(wait, net::Duration::zero(), kMaxWait);
+}
+
+bool WantsEvents(const http::RequestHead& request) {
+  return request.headers.Value(HeaderId::kAccept).find("text/event-stream") !=
+         std::string_view::npos;
+}
+
+// One request about one operation or message.
+class StatusRequest {
+ public:
+  StatusRequest(Call& call, std::string id, bool operation)
+      : call_(call), id_(std::move(id)), operation_(operation) {}
+
+  net::Task<void> Status() {
+    absl::StatusOr<MessageView> view = co_await GetStatus(call_.services.engine, id_, call_.scope());
+    if (!view.ok() || IsOperation(*view) != operation_) {
+      co_await FailUnknown(view.status());
+      co_return;
+    }
+    if (WantsEvents(call_.request())) {
+      co_await StreamEvents();
+      co_return;
+    }
+    const net::Duration wait = WaitOf(call_.request());
+    if (wait > net::Duration::zero() && !view->final()) {
+      absl::StatusOr<MessageView> later = co_await WaitForEnd(wait);
+      if (later.ok()) view = *std::move(later);
+    }
+    co_await SendStatus(*view);
+  }
+
+  net::Task<void> Result() {
+    absl::StatusOr<DeliveryResult> result =
+        co_await GetResult(call_.services.engine, id_, call_.scope());
+    if (!result.ok() || !IsOperation(result->view)) {
+      co_await FailUnknown(result.status());
+      co_return;
+    }
+    switch (result->availability) {
+      case DeliveryResult::Availability::kReady:
+        co_await SendAnswer(call_, *result->answer);
+        break;
+      case DeliveryResult::Availability::kNotDone: {
+        http::Problem problem(409, "", StrCat("the operation is ", StateOf(result->view),
+                                              "; its result comes when it has ended"));
+        problem.headers.emplace_back("retry-after", "1");
+        co_await Fail(call_, std::move(problem));
+        break;
+      }
+      case DeliveryResult::Availability::kNoAnswer: {
+        const DeliveryView& delivery = result->view.deliveries[0];
+        const std::string detail =
+            StrCat("the operation ended as ", StateOf(result->view), " without an answer: ",
+                   delivery.last_error.empty() ? "no attempt was made" : delivery.last_error);
+        co_await Fail(call_, 404, "", detail);
+        break;
+      }
+      case DeliveryResult::Availability::kForgotten:
+        co_await Fail(call_, 410, "", "the result was kept for result_retention, which is over");
+        break;
+    }
+  }
+
+  net::Task<void> Cancel() {
+    absl::StatusOr<MessageView> view =
+        co_await pillion::sidecar::Cancel(call_.services.engine, id_, call_.scope());
+    if (view.ok()) {
+      const std::string body = StatusJson(call_, *view) + "\n";
+      (void)co_await call_.exchange.SendWhole(202, kJson, body, call_.scope());
+    } else if (absl::IsFailedPrecondition(view.status())) {
+      co_await Fail(call_, 409, "", "the operation has ended already; there is nothing to cancel");
+    } else {
+      co_await FailUnknown(view.status());
+    }
+  }
+
+ private:
+  net::Task<void> FailUnknown(const absl::Status& why) {
+    if (!why.ok() && !absl::IsNotFound(why)) {
+      if (call_.scope().canceled()) co_return;
+      const std::string detail = StrCat("the delivery store: ", FromAbsl(why.message()));
+      co_await Fail(call_, 503, "", detail);
+      co_return;
+    }
+    const std::string detail = StrCat("no ", operation_ ? "operation '" : "message '", id_,
+                                      "' is known here, or its time to be kept is over");
+    co_await Fail(call_, 404, "", detail);
+  }
+
+  // The first final status within `wait`, or the last one seen.
+  net::Task<absl::StatusOr<MessageView>> WaitForEnd(net::Duration wait) {
+    net::Loop& loop = call_.services.loop;
+    call_.exchange.CancelWhenCallerLeaves();
+    net::CancelScope patience(loop, &call_.scope());
+    patience.SetDeadline(loop.now() + wait, "the time to wait is over");
+    StatusWatch watch(call_.services.engine, id_, loop);
+    absl::StatusOr<MessageView> last = absl::UnavailableError("no status yet");
+    while (!last.ok() || !last->final()) {
+      absl::StatusOr<MessageView> next = co_await watch.Next(patience);
+      if (!next.ok()) break;
+      last = *std::move(next);
+    }
+    co_return last;
+  }
+
+  net::Task<void> SendStatus(const MessageView& view) {
+    const std::string body = StatusJson(call_, view) + "\n";
+    http::ResponseHead head;
+    head.status = 200;
+    head.headers.Add(HeaderId::kContentType, kJson);
+    const std::string result = StrCat(kOperations, id_, kResult);
+    if (!view.final()) {
+      head.headers.Add(HeaderId::kRetryAfter, "1");
+    } else if (operation_ && DecodeAttemptSpec(view.deliveries[0].extra).redirect_when_done) {
+      head.status = 303;
+      head.headers.Add(HeaderId::kLocation, result);
+    }
+    head.body = {http::BodyFraming::kLength, body.size()};
+    (void)co_await call_.exchange.SendHead(head, body, true, call_.scope());
+  }
+
+  // Server-sent events (WHATWG HTML, section 9.2): one per change, the last one final.
+  net::Task<void> StreamEvents() {
+    net::Loop& loop = call_.services.loop;
+    call_.exchange.CancelWhenCallerLeaves();
+    http::ResponseHead head;
+    head.status = 200;
+    head.headers.Add(HeaderId::kContentType, "text/event-stream");
+    head.headers.Add("cache-control", "no-store");
+    head.body.kind = http::BodyFraming::kChunked;
+    absl::Status sent = co_await call_.exchange.SendHead(head, {}, false, call_.scope());
+    StatusWatch watch(call_.services.engine, id_, loop);
+    bool final = false;
+    while (sent.ok() && !final) {
+      net::CancelScope heartbeat(loop, &call_.scope());
+      heartbeat.SetDeadline(loop.now() + kHeartbeat, "heartbeat");
+      absl::StatusOr<MessageView> view = co_await watch.Next(heartbeat);
+      std::string event = ": still here\n\n";
+      if (view.ok()) {
+        final = view->final();
+        event = StrCat("event: status\ndata: ", StatusJson(call_, *view), "\n\n");
+      } else if (!absl::IsDeadlineExceeded(view.status())) {
+        break;
+      }
+      sent = co_await call_.exchange.SendBody(event, false, call_.scope());
+    }
+    if (sent.ok()) (void)co_await call_.exchange.SendBody({}, true, call_.scope());
+  }
+
+  Call& call_;
+  const std::string id_;
+  const bool operation_;
+};
+
+}  // namespace
+
+net::Task<void> ServeOperations(Call& call) {
+  call.record.mode = "status";
+  std::string_view rest = call.path;
+  const bool operation = ConsumePrefix(rest, kOperations);
+  if (!operation && !ConsumePrefix(rest, kMessages)) {
+    co_await Fail(call, 404, "",
+                  "paths below /.pillion/ are the sidecar's own: /.pillion/operations/{id}, "
+                  "/.pillion/operations/{id}/result and /.pillion/messages/{id}");
+    co_return;
+  }
+  const bool result = operation && ConsumeSuffix(rest, kResult);
+  StatusRequest request(call, std::string(rest), operation);
+  const std::string_view method = call.request().method;
+  const bool get = method == "GET" || method == "HEAD";
+  if (result && get) {
+    co_await request.Result();
+  } else if (!result && get) {
+    co_await request.Status();
+  } else if (!result && operation && method == "DELETE") {
+    co_await request.Cancel();
+  } else {
+    http::Problem problem(405, "", StrCat(method, " is not possible here"));
+    problem.headers.emplace_back("allow", operation && !result ? "GET, HEAD, DELETE" : "GET, HEAD");
+    co_await Fail(call, std::move(problem));
+  }
+}
+
+}  // namespace pillion::sidecar

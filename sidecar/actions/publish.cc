@@ -1,0 +1,101 @@
+#include "sidecar/actions/publish.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/routing/route_table.h"
+#include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/accepted.h"
+#include "sidecar/actions/call.h"
+#include "sidecar/actions/cloud_event.h"
+#include "sidecar/actions/collect.h"
+#include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/topic_route.h"
+
+namespace pillion::sidecar {
+namespace {
+
+using http::HeaderId;
+
+class PublishAction final : public Action {
+ public:
+  PublishAction(const config::v1::PublishAction& config, const CompileContext& context)
+      : config_(config),
+        route_(config.topic(), config.broker(), context),
+        respond_(config.has_respond() ? &config.respond() : nullptr) {}
+
+  net::Task<void> Run(Call& call) const override {
+    call.record.mode = "publish";
+    const CloudEventMode mode = ModeOf(call.request().headers);
+    if (mode == CloudEventMode::kBatch) {
+      co_await Fail(call, 415, "",
+                    "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
+                    "structured mode");
+      co_return;
+    }
+    std::optional<std::string> body = co_await CollectRequestBody(call, config_.max_request_bytes());
+    if (!body) co_return;
+    absl::StatusOr<CloudEvent> event = EventOf(call, mode, *std::move(body));
+    if (!event.ok()) {
+      const std::string detail(event.status().message());
+      co_await Fail(call, 400, "", detail);
+      co_return;
+    }
+    const std::string key(event->Get("partitionkey"));
+    std::string data = std::move(event->data);
+    if (config_.payload() == config::v1::NONE) {
+      data.clear();
+      std::erase_if(event->attributes,
+                    [](const auto& attribute) { return attribute.first == "datacontenttype"; });
+    }
+    delivery::AcceptRequest request =
+        route_.NewMessage(delivery::MessageKind::kPublish, *event, std::move(data), key);
+    request.message.method = call.request().method;
+    request.message.path_and_query = call.path;
+    request.message.authority = call.request().authority;
+    absl::StatusOr<delivery::Accepted> accepted =
+        co_await Accept(call.services.engine, std::move(request), call.scope());
+    if (!accepted.ok()) {
+      co_await FailAccept(call, accepted.status());
+      co_return;
+    }
+    call.operation_id = accepted->id;
+    call.record.operation_id = call.operation_id;
+    co_await respond_.Send(call, kMessages, accepted->id, "pending", /*preferred=*/false);
+  }
+
+ private:
+  absl::StatusOr<CloudEvent> EventOf(Call& call, CloudEventMode mode, std::string body) const {
+    const http::HeaderList& headers = call.request().headers;
+    CloudEvent event;
+    if (mode == CloudEventMode::kNone) {
+      event.data = std::move(body);
+    } else {
+      absl::StatusOr<CloudEvent> own = ParseCloudEvent(mode, headers, std::move(body));
+      if (!own.ok()) return own.status();
+      event = *std::move(own);
+    }
+    event.Default("source", StrCat("/services/", call.services.service));
+    event.Default("type", route_.topic());
+    event.Default("subject", call.path);
+    event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
+    if (config_.has_key()) event.Default("partitionkey", headers.Value(config_.key().header()));
+    event.Default("traceparent", headers.Value(HeaderId::kTraceparent));
+    return event;
+  }
+
+  const config::v1::PublishAction config_;
+  const TopicRoute route_;
+  const AcceptedResponse respond_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Action>> CompilePublish(const routing::CompiledRoute& route,
+                                                             const CompileContext& context) {
+  return std::make_unique<PublishAction>(route.route->publish(), context);
+}
+
+}  // namespace pillion::sidecar

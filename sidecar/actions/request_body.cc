@@ -1,0 +1,47 @@
+#include "sidecar/actions/request_body.h"
+
+#include <utility>
+
+namespace pillion::sidecar {
+
+absl::Status RequestBody::Begin() {
+  absl::StatusOr<std::string_view> piece = exchange_.ReadBufferedBody();
+  if (!piece.ok()) return piece.status();
+  if (exchange_.body_done()) {
+    in_place_ = *piece;
+  } else {
+    // Sent from the copy by every attempt, the first one included, whatever the limit says: it is no
+    // more than one receive brought.
+    kept_.assign(*piece);
+    replayable_ = true;
+  }
+  return absl::OkStatus();
+}
+
+void RequestBody::Keep(std::string_view piece) {
+  if (!replayable_) return;
+  if (kept_.size() + piece.size() > keep_limit_) {
+    replayable_ = false;
+    std::string().swap(kept_);
+  } else {
+    kept_.append(piece);
+  }
+}
+
+net::Task<RequestBody::UploadResult> RequestBody::Upload(http::ClientConnection& upstream,
+                                                         net::CancelScope& scope) {
+  UploadResult result;
+  while (!complete()) {
+    absl::StatusOr<std::string_view> piece = co_await exchange_.ReadBody(scope);
+    if (!piece.ok()) {
+      result.caller = piece.status();
+      break;
+    }
+    Keep(*piece);
+    result.upstream = co_await upstream.SendBody(*piece, complete(), scope);
+    if (!result.upstream.ok()) break;
+  }
+  co_return result;
+}
+
+}  // namespace pillion::sidecar

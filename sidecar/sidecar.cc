@@ -1,0 +1,332 @@
+#include "sidecar/sidecar.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "core/config/defaults.h"
+#include "core/strings.h"
+#include "core/telemetry/log.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/delivery/sqlite_store.h"
+#include "sidecar/duration.h"
+
+namespace pillion::sidecar {
+namespace {
+
+constexpr log::Logger kLog("sidecar");
+
+// What an inbound listener does, said as a policy: everything goes to the local service, which alone
+// decides how long it takes.
+config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_connections) {
+  config::v1::Policy policy;
+  config::v1::Cluster& cluster = *policy.add_clusters();
+  cluster.set_name(StrCat("app-", listener.name()));
+  cluster.add_endpoints()->set_address(listener.app());
+  config::v1::CircuitBreakers& limits = *cluster.mutable_circuit_breakers();
+  limits.set_max_connections(max_connections);
+  limits.set_max_requests(max_connections);
+  limits.set_max_pending_requests(max_connections);
+  config::v1::VirtualHost& host = *policy.add_virtual_hosts();
+  host.set_name(listener.name());
+  host.add_domains("*");
+  config::v1::Route& route = *host.add_routes();
+  route.set_name(StrCat(listener.name(), "-app"));
+  route.mutable_match()->set_prefix("/");
+  route.mutable_route()->set_cluster(cluster.name());
+  route.mutable_route()->mutable_timeout()->set_seconds(0);
+  config::ApplyDefaults(&policy);
+  return policy;
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(StrCat("cannot create the directory store.path '", path,
+                                              "': ", error.message(),
+                                              "; create it, or give the sidecar the right to"));
+}
+
+// Virtual hosts that this service may not see are left out: control leaves them out itself.
+std::shared_ptr<const config::v1::Policy> VisibleTo(
+    const std::string& service, std::shared_ptr<const config::v1::Policy> policy) {
+  auto visible = std::make_shared<config::v1::Policy>(*policy);
+  auto& hosts = *visible->mutable_virtual_hosts();
+  for (int i = hosts.size() - 1; i >= 0; --i) {
+    const auto& sources = hosts.Get(i).source_services();
+    if (!sources.empty() && std::find(sources.begin(), sources.end(), service) == sources.end()) {
+      hosts.DeleteSubrange(i, 1);
+    }
+  }
+  return visible;
+}
+
+}  // namespace
+
+class Sidecar::DrainTimer : public net::Timer {
+ public:
+  explicit DrainTimer(Sidecar& sidecar) : sidecar_(sidecar) {}
+
+ private:
+  void OnTimer() override {
+    kLog.Warning("the drain timeout of ",
+                 config::DurationText(config::ToAbslDuration(sidecar_.bootstrap_.drain_timeout())),
+                 " is over: cutting off what still runs");
+    for (std::unique_ptr<Worker>& worker : sidecar_.workers_) worker->CutOff();
+  }
+
+  Sidecar& sidecar_;
+};
+
+Sidecar::Sidecar(config::v1::SidecarBootstrap bootstrap) : bootstrap_(std::move(bootstrap)) {}
+
+absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Create(config::v1::SidecarBootstrap bootstrap) {
+  std::unique_ptr<Sidecar> sidecar(new Sidecar(std::move(bootstrap)));
+  absl::Status opened = sidecar->Open();
+  if (!opened.ok()) return opened;
+  return sidecar;
+}
+
+Sidecar::~Sidecar() {
+  source_.reset();
+  if (engine_ != nullptr) engine_->Stop();
+}
+
+absl::Status Sidecar::Open() {
+  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create();
+  if (!loop.ok()) return loop.status();
+  loop_ = *std::move(loop);
+
+  telemetry::AccessLog::Options access;
+  access.path = bootstrap_.log().access();
+  access.format = bootstrap_.log().format() == config::v1::JSON
+                      ? telemetry::AccessLog::Format::kJson
+                      : telemetry::AccessLog::Format::kText;
+  absl::StatusOr<std::unique_ptr<telemetry::AccessLog>> access_log =
+      telemetry::AccessLog::Open(std::move(access));
+  if (!access_log.ok()) return access_log.status();
+  access_log_ = *std::move(access_log);
+
+  absl::Status status = OpenStore();
+  if (status.ok()) status = OpenWorkers();
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<admin::AdminServer>> admin =
+      admin::AdminServer::Open(*loop_, bootstrap_.admin().address(), *this);
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  return absl::OkStatus();
+}
+
+absl::Status Sidecar::OpenStore() {
+  const std::string& path = bootstrap_.store().path();
+  absl::Status made = MakeDirectory(path);
+  if (!made.ok()) return made;
+  absl::StatusOr<std::unique_ptr<delivery::SqliteStore>> store = delivery::SqliteStore::Open(path);
+  if (!store.ok()) return store.status();
+  delivery::EngineOptions options;
+  options.owner = bootstrap_.node().id();
+  engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
+  return absl::OkStatus();
+}
+
+absl::Status Sidecar::OpenWorkers() {
+  resolver_ = std::make_unique<upstream::DnsResolver>();
+
+  const config::v1::Limits& limits = bootstrap_.limits();
+  worker_options_.node_id = bootstrap_.node().id();
+  worker_options_.service = bootstrap_.node().service();
+  if (bootstrap_.runtime().io() == config::v1::Runtime::EPOLL) {
+    worker_options_.io = net::IoKind::kEpoll;
+  }
+  worker_options_.server.head.max_header_bytes = limits.max_header_bytes();
+  worker_options_.server.head.max_request_line = limits.max_target_bytes();
+  worker_options_.server.head.max_headers = limits.max_headers();
+  worker_options_.server.request_headers_timeout = ToChrono(limits.request_headers_timeout());
+  worker_options_.server.idle_timeout = ToChrono(limits.idle_timeout());
+  worker_options_.max_connections = limits.max_connections();
+  worker_options_.engine = engine_.get();
+  worker_options_.resolver = resolver_.get();
+  worker_options_.access_log = access_log_.get();
+  worker_options_.open_connections = &open_connections_;
+
+  size_t count = bootstrap_.runtime().workers();
+  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  for (size_t i = 0; i < count; ++i) {
+    absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, worker_options_);
+    if (!worker.ok()) return worker.status();
+    workers_.push_back(*std::move(worker));
+  }
+  for (const config::v1::Listener& listener : bootstrap_.listeners()) {
+    absl::Status opened = OpenListener(listener);
+    if (!opened.ok()) return opened;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
+  absl::StatusOr<net::Address> address = net::Address::Parse(listener.address());
+  if (!address.ok()) return address.status();
+  std::shared_ptr<const Snapshot> app;
+  if (listener.direction() == config::v1::Listener::INBOUND) {
+    absl::StatusOr<std::shared_ptr<const Snapshot>> compiled = CompileSnapshot(
+        std::make_shared<config::v1::Policy>(
+            AppPolicy(listener, bootstrap_.limits().max_connections())),
+        "bootstrap", clusters_);
+    if (!compiled.ok()) return compiled.status();
+    app = *std::move(compiled);
+  }
+  const net::Listener* first = nullptr;
+  for (std::unique_ptr<Worker>& worker : workers_) {
+    absl::StatusOr<const net::Listener*> opened =
+        worker->Listen(listener.name(), *address, app, first);
+    if (!opened.ok()) {
+      return absl::Status(opened.status().code(),
+                          StrCat("listener '", listener.name(), "': ",
+                                 FromAbsl(opened.status().message())));
+    }
+    if (first == nullptr) first = *opened;
+  }
+  admin::ListenerInfo info;
+  info.name = listener.name();
+  info.address = first->address().ToString();
+  info.direction = app == nullptr ? "OUTBOUND" : "INBOUND";
+  info.app = listener.app();
+  listeners_.push_back(std::move(info));
+  return absl::OkStatus();
+}
+
+void Sidecar::StartDeliveries() {
+  absl::Status started = engine_->Start(
+      [this](delivery::ClaimedDelivery delivery) {
+        const size_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
+        workers_[next % workers_.size()]->Attempt(std::move(delivery));
+      },
+      [this](uint64_t claim) {
+        for (std::unique_ptr<Worker>& worker : workers_) worker->AbortAttempt(claim);
+      });
+  // The store was opened a moment ago; what fails now is told by every call that needs it.
+  if (!started.ok()) kLog.Error("the delivery store: ", started.ToString());
+}
+
+void Sidecar::StartPolicySource() {
+  auto apply = [this](std::shared_ptr<const config::v1::Policy> policy,
+                      const std::string& version) { return Apply(std::move(policy), version); };
+  const config::v1::PolicySource& source = bootstrap_.policy();
+  if (source.has_control()) {
+    discovery::ControlOptions options;
+    options.address = source.control().address();
+    options.node_id = bootstrap_.node().id();
+    options.service = bootstrap_.node().service();
+    options.last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
+    source_ = discovery::FollowControl(std::move(options), std::move(apply));
+  } else {
+    source_ = discovery::WatchPolicyFiles({source.files().begin(), source.files().end()},
+                                          std::move(apply));
+  }
+}
+
+absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
+                            const std::string& version) {
+  policy = VisibleTo(bootstrap_.node().service(), std::move(policy));
+  absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
+      CompileSnapshot(std::move(policy), version, clusters_);
+  if (!snapshot.ok()) return snapshot.status();
+  {
+    std::lock_guard lock(mutex_);
+    snapshot_ = *snapshot;
+  }
+  for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
+  kLog.Info("policy ", version, " is in effect: ", (*snapshot)->policy->virtual_hosts_size(),
+            " virtual hosts, ", (*snapshot)->policy->clusters_size(), " clusters, ",
+            (*snapshot)->policy->subscriptions_size(), " subscriptions");
+  return absl::OkStatus();
+}
+
+int Sidecar::Run() {
+  collectors_.push_back(metrics_.Register([this](telemetry::MetricsBuilder& builder) {
+    for (const std::unique_ptr<Worker>& worker : workers_) worker->Collect(builder);
+    clusters_.Collect(builder);
+    access_log_->Collect(builder);
+    admin::CollectDeliveries(builder, engine_->stats());
+    admin::CollectPolicy(builder, source_state());
+  }));
+  kLog.Info("node ", bootstrap_.node().id(), " of service ", bootstrap_.node().service(), ": ",
+            workers_.size(), " workers on ", io_name(), "; store ", bootstrap_.store().path());
+  for (const admin::ListenerInfo& listener : listeners_) {
+    kLog.Info("listener '", listener.name, "' (", listener.direction, ") on ", listener.address);
+  }
+  kLog.Info("admin on ", admin_->address().ToString());
+  for (std::unique_ptr<Worker>& worker : workers_) worker->Start();
+  StartDeliveries();
+  StartPolicySource();
+  admin_->Start();
+  loop_->Run();
+  source_.reset();
+  for (std::unique_ptr<Worker>& worker : workers_) worker->Stop();
+  engine_->Stop();
+  kLog.Info("stopped");
+  return 0;
+}
+
+void Sidecar::Shutdown() {
+  if (shutting_down_.exchange(true)) {
+    kLog.Warning("told to stop a second time: ending at once");
+    _exit(1);
+  }
+  loop_->Post([this] {
+    quitting_ = true;
+    kLog.Info("shutting down: no new calls; running ones may finish");
+    engine_->StopDispatching();
+    drain_timer_ = std::make_unique<DrainTimer>(*this);
+    drain_timer_->Arm(loop_->timers(), net::Clock::now() + ToChrono(bootstrap_.drain_timeout()));
+    Drain();
+    OnAllDrained();
+  });
+}
+
+void Sidecar::Drain() {
+  if (draining_) return;
+  draining_ = true;
+  for (std::unique_ptr<Worker>& worker : workers_) {
+    worker->Drain([this] { loop_->Post([this] { OnWorkerDrained(); }); });
+  }
+}
+
+void Sidecar::OnWorkerDrained() {
+  ++drained_workers_;
+  OnAllDrained();
+}
+
+void Sidecar::OnAllDrained() {
+  if (!quitting_ || drained_workers_ < workers_.size()) return;
+  drain_timer_.reset();
+  admin_->Stop([this] { loop_->Stop(); });
+}
+
+admin::Readiness Sidecar::readiness() const {
+  admin::Readiness readiness;
+  if (draining_) {
+    readiness.why = "draining";
+  } else if (snapshot() == nullptr) {
+    const std::string error = source_state().last_error;
+    readiness.why = error.empty() ? "no policy has arrived yet" : error;
+  } else {
+    readiness.ready = true;
+  }
+  return readiness;
+}
+
+std::shared_ptr<const Snapshot> Sidecar::snapshot() const {
+  std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+discovery::SourceState Sidecar::source_state() const {
+  return source_ == nullptr ? discovery::SourceState() : source_->state();
+}
+
+}  // namespace pillion::sidecar
