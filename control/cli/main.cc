@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/cli/policy_commands.h"
+#include "control/cli/status_command.h"
 
 namespace pillion::control {
 namespace {
@@ -24,6 +25,19 @@ constexpr char kExplainFooter[] =
     "  pillionctl explain --policy policy/ GET http://orders/reports\n"
     "  pillionctl explain --policy policy/ POST 'http://orders/reports?dry=1' -H 'x-tier: gold'\n"
     "  pillionctl explain --policy policy/ GET http://127.0.0.1:15001/ -H 'host: orders'";
+
+constexpr char kStatusFooter[] =
+    "STATE: current runs the served version; updating has not confirmed it yet; rejected refused "
+    "it,\n"
+    "and goes on with the older one shown; disconnected goes on with what it has.\n"
+    "Exit status: 0, or 1 if control does not answer, 64 bad usage.\n\n"
+    "  pillionctl status\n"
+    "  pillionctl status --control http://control.internal:18001 --json";
+
+struct StatusArguments {
+  std::string control = "http://127.0.0.1:18001";
+  bool json = false;
+};
 
 // Every command leaves its exit status in *status.
 void AddValidate(CLI::App& app, std::vector<std::string>& paths, int& status) {
@@ -50,6 +64,18 @@ void AddExplain(CLI::App& app, ExplainRequest& request, int& status) {
   command->callback([&] { status = Explain(request, {std::cout, std::cerr}); });
 }
 
+void AddStatus(CLI::App& app, StatusArguments& arguments, int& status) {
+  CLI::App* const command = app.add_subcommand(
+      "status", "Show the policy that control serves, and which sidecar runs which version.");
+  command->add_option("--control", arguments.control, "the address of control's `rest`")
+      ->capture_default_str();
+  command->add_flag("--json", arguments.json, "print control's answer to GET /v1/nodes as it is");
+  command->footer(kStatusFooter);
+  command->callback([&] {
+    status = PrintStatus(arguments.control, arguments.json, {std::cout, std::cerr});
+  });
+}
+
 // CLI11 says of a misspelt command only that there must be one.
 int BadUsage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
@@ -67,8 +93,10 @@ int Main(int argc, char** argv) {
   int status = 0;
   std::vector<std::string> validated;
   ExplainRequest explained;
+  StatusArguments asked;
   AddValidate(app, validated, status);
   AddExplain(app, explained, status);
+  AddStatus(app, asked, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -5,17 +5,12 @@
 #ifndef PILLION_CONTROL_CLI_POLICY_COMMANDS_H_
 #define PILLION_CONTROL_CLI_POLICY_COMMANDS_H_
 
-#include <iosfwd>
 #include <string>
 #include <vector>
 
-namespace pillion::control {
+#include "control/cli/streams.h"
 
-// Where a command writes: results to `out`, what is wrong to `err`.
-struct Streams {
-  std::ostream& out;
-  std::ostream& err;
-};
+namespace pillion::control {
 
 // Checks the files and directories as one policy. Exit status 0 if there is no mistake, else 1.
 int Validate(const std::vector<std::string>& paths, Streams streams);

@@ -141,7 +141,7 @@ TEST_F(Pillionctl, RefusesToExplainWhatASidecarWouldNotTake) {
                            const std::string& err) {
     Expect({"explain", "--policy", "policy.yaml", "GET", url, "-H", header}, 1, "", err + "\n");
   };
-  refused("orders/", "a: b", "'orders/': a URL starts with http:// (sidecars take plain HTTP)");
+  refused("orders/", "a: b", "'orders/': a URL starts with http://");
   refused("http://orders/a b", "a: b", "'http://orders/a b': a URL has no spaces");
   refused("http://orders/", "a", "'a': a header is written 'name: value'");
   refused("http://orders/", "a: b\r\nc: d", "'a: b\r\nc: d': a header is one line");

@@ -24,8 +24,7 @@ absl::Status CheckWords(const std::string& method, const std::string& url,
     return absl::InvalidArgumentError(StrCat("'", method, "' is not a method"));
   }
   if (!absl::StartsWithIgnoreCase(url, "http://")) {
-    return absl::InvalidArgumentError(
-        StrCat("'", url, "': a URL starts with http:// (sidecars take plain HTTP)"));
+    return absl::InvalidArgumentError(StrCat("'", url, "': a URL starts with http://"));
   }
   if (url.find_first_of(" \t\r\n") != std::string::npos) {
     return absl::InvalidArgumentError(StrCat("'", url, "': a URL has no spaces"));

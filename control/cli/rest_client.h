@@ -1,0 +1,21 @@
+// Asking control over its REST interface: one call, one connection.
+//
+// Threads: blocks the calling thread.
+#ifndef PILLION_CONTROL_CLI_REST_CLIENT_H_
+#define PILLION_CONTROL_CLI_REST_CLIENT_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace pillion::control {
+
+// The body of the 200 that `url` (http://host[:port]/path) answers to GET. Errors say what a person
+// can do: INVALID_ARGUMENT for the URL, UNAVAILABLE if nobody answers within `timeout`, UNKNOWN for
+// another status than 200 (with the `detail` of its problem) or an answer above 64 MiB.
+absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout);
+
+}  // namespace pillion::control
+
+#endif  // PILLION_CONTROL_CLI_REST_CLIENT_H_

@@ -1,0 +1,176 @@
+#include "control/cli/status_command.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <ostream>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "control/cli/rest_client.h"
+#include "core/strings.h"
+#include "pillion/api/v1/control.pb.h"
+
+namespace pillion::control {
+namespace {
+
+using api::v1::GetPolicyResponse;
+using api::v1::ListNodesResponse;
+using api::v1::Node;
+
+constexpr auto kTimeout = std::chrono::seconds(10);
+constexpr size_t kColumns = 6;
+using Row = std::array<std::string, kColumns>;
+
+// What sidecars say of themselves must not steer the terminal.
+std::string Printable(std::string_view text) {
+  std::string printable(text);
+  for (char& c : printable) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return printable;
+}
+
+std::string OrDash(std::string_view text) { return text.empty() ? "-" : Printable(text); }
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
+                          absl::UTCTimeZone());
+}
+
+std::string_view StateText(Node::State state) {
+  switch (state) {
+    case Node::CURRENT:
+      return "current";
+    case Node::UPDATING:
+      return "updating";
+    case Node::REJECTED:
+      return "rejected";
+    case Node::DISCONNECTED:
+      return "disconnected";
+    default:
+      return "unknown";
+  }
+}
+
+Row RowOf(const Node& node) {
+  return {OrDash(node.id()),
+          OrDash(node.service()),
+          std::string(StateText(node.state())),
+          OrDash(node.version_applied()),
+          node.has_applied_at() ? TimeText(node.applied_at()) : "-",
+          node.has_connected_since() ? TimeText(node.connected_since()) : "-"};
+}
+
+// Lines under a node's row: what needs somebody's attention.
+std::vector<std::string> NotesOf(const Node& node) {
+  std::vector<std::string> notes;
+  if (node.has_disconnected_at()) {
+    notes.push_back(StrCat("disconnected at ", TimeText(node.disconnected_at())));
+  }
+  if (node.duplicate_id()) notes.push_back("another sidecar is connected with the same id");
+  if (!node.has_last_rejection()) return notes;
+  const api::v1::Rejection& rejection = node.last_rejection();
+  notes.push_back(StrCat("refused version ", OrDash(rejection.version()), " at ",
+                         TimeText(rejection.time()), " (", OrDash(rejection.type()), "):"));
+  for (const absl::string_view line :
+       absl::StrSplit(rejection.reason(), '\n', absl::SkipWhitespace())) {
+    notes.push_back(StrCat("  ", Printable(FromAbsl(line))));
+  }
+  return notes;
+}
+
+// As wide as the longest text; the last column is not padded.
+std::string Padded(const Row& row, const std::array<size_t, kColumns>& widths) {
+  std::string line;
+  for (size_t i = 0; i < kColumns; ++i) {
+    line += row[i];
+    if (i + 1 < kColumns) line.append(widths[i] - row[i].size() + 2, ' ');
+  }
+  return line;
+}
+
+void PrintNodes(const ListNodesResponse& response, std::ostream& out) {
+  if (response.nodes().empty()) {
+    out << "no sidecar has connected\n";
+    return;
+  }
+  std::vector<Row> rows = {{"NODE", "SERVICE", "STATE", "VERSION", "CONFIRMED", "CONNECTED"}};
+  for (const Node& node : response.nodes()) rows.push_back(RowOf(node));
+  std::array<size_t, kColumns> widths{};
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  out << Padded(rows[0], widths) << "\n";
+  for (int i = 0; i < response.nodes_size(); ++i) {
+    out << Padded(rows[static_cast<size_t>(i) + 1], widths) << "\n";
+    for (const std::string& note : NotesOf(response.nodes(i))) out << "  " << note << "\n";
+  }
+}
+
+void PrintPolicy(const GetPolicyResponse& response, std::ostream& out) {
+  if (response.has_version()) {
+    out << "policy " << Printable(response.version().id()) << ", number "
+        << response.version().sequence() << ", served since " << TimeText(response.version().time())
+        << "\n";
+  } else {
+    out << "no policy is served: there has not been one without mistakes\n";
+  }
+  if (!response.check().errors().empty()) {
+    out << "the policy directory has mistakes, and "
+        << (response.has_version() ? "that policy stays" : "none is taken")
+        << " until they are mended:\n";
+    for (const std::string& error : response.check().errors()) {
+      out << "  " << Printable(error) << "\n";
+    }
+  }
+  if (!response.state_error().empty()) {
+    out << "the last good policy could not be kept: " << Printable(response.state_error()) << "\n";
+  }
+}
+
+// Control may be newer than this program, and know more.
+bool Parse(const std::string& json, google::protobuf::Message* message) {
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  return google::protobuf::util::JsonStringToMessage(json, message, options).ok();
+}
+
+int Complain(const std::string& url, std::string_view why, std::ostream& err) {
+  err << "control does not answer at " << url << ": " << why
+      << "\nIs pillion-control running, and is this the address of its `rest`? Name another with "
+         "--control http://HOST:PORT.\n";
+  return 1;
+}
+
+}  // namespace
+
+int PrintStatus(const std::string& url, bool json, Streams streams) {
+  std::string_view base = url;
+  ConsumeSuffix(base, "/");
+  const absl::StatusOr<std::string> nodes = Get(StrCat(base, "/v1/nodes"), kTimeout);
+  if (!nodes.ok()) return Complain(url, FromAbsl(nodes.status().message()), streams.err);
+  if (json) {
+    streams.out << *nodes;
+    return 0;
+  }
+  const absl::StatusOr<std::string> policy = Get(StrCat(base, "/v1/policy"), kTimeout);
+  if (!policy.ok()) return Complain(url, FromAbsl(policy.status().message()), streams.err);
+  ListNodesResponse node_list;
+  GetPolicyResponse policy_answer;
+  if (!Parse(*nodes, &node_list) || !Parse(*policy, &policy_answer)) {
+    return Complain(url, "the answer is not one of control's", streams.err);
+  }
+  PrintPolicy(policy_answer, streams.out);
+  streams.out << "\n";
+  PrintNodes(node_list, streams.out);
+  return 0;
+}
+
+}  // namespace pillion::control
