@@ -89,7 +89,9 @@ void Worker::Start() {
 
 void Worker::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
   loop_->Post([this, snapshot = std::move(snapshot)]() mutable {
-    snapshot_ = std::move(snapshot);
+    // Counted by this worker alone: calls on several workers would fight for one count.
+    auto own = std::make_shared<const std::shared_ptr<const Snapshot>>(std::move(snapshot));
+    snapshot_ = std::shared_ptr<const Snapshot>(own, own->get());
     ApplyClusters();
     attempts_.OnSnapshot();
   });

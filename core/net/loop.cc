@@ -21,8 +21,16 @@ Loop::Loop(std::unique_ptr<IoBackend> io)
     : now_(Clock::now()), timers_(now_), io_(std::move(io)) {}
 
 Loop::~Loop() {
-  TakePosted();
-  ResumeReady();
+  // What was posted and not run refers to things that may be gone by now. Dropping it may post once more:
+  // a promise that goes says so.
+  while (true) {
+    {
+      std::lock_guard lock(mutex_);
+      taken_.swap(posted_);
+    }
+    if (taken_.empty()) break;
+    taken_.clear();
+  }
 }
 
 std::string_view Loop::io_name() const { return io_->name(); }

@@ -30,7 +30,7 @@ class Loop {
   static absl::StatusOr<std::unique_ptr<Loop>> Create(IoKind io = IoKind::kAuto);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
-  // Runs what was posted and not yet taken, so that nothing handed over is dropped unseen.
+  // Drops what was posted and has not run. REQUIRES: Run() has returned, and nothing waits.
   ~Loop();
 
   // Turns until Stop(). The calling thread owns the loop from here on.
