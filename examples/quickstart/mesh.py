@@ -93,7 +93,7 @@ def end_with(parent):
 
 def find_programs(folder):
     """The paths of the three programs below `folder`, which is laid out like bazel-bin."""
-    programs = {name: (folder / path).resolve() for name, path in PROGRAMS.items()}
+    programs = {name: (folder / path).absolute() for name, path in PROGRAMS.items()}
     for name, path in programs.items():
         if not os.access(path, os.X_OK):
             raise MeshError(f"{path} is not there. Build it (bazel build //{PROGRAMS[name].replace('/' + name, ':' + name)}) "

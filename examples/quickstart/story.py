@@ -227,8 +227,8 @@ class Story:
 
     def shown_by_control(self, good):
         mistakes = wait_for("control to see the mistakes", self.mesh.mistakes)
-        screen.command(f"curl {self.mesh.rest}/v1/policy")
-        screen.output(json.dumps({"check": {"errors": mistakes}}, indent=2))
+        screen.command(f"curl {self.mesh.rest}/v1/policy      (its check.errors)")
+        screen.output(json.dumps(mistakes, indent=2))
         check("control says where, and what was meant", len(mistakes) == 2 and "did you mean 'users'?" in mistakes[0]
               and "did you mean 'timeout'?" in mistakes[1])
         check("it goes on serving the last good version", self.mesh.versions()[0] == good)
@@ -248,6 +248,8 @@ class Story:
         status, text = self.ctl("validate", "policy")
         check("pillionctl says the same of the files, with exit status 1", status == 1
               and "policy/users.yaml:8:23:" in text and "did you mean 'users'?" in text and "did you mean 'timeout'?" in text)
+        status, text = self.ctl("status", "--control", self.mesh.rest)
+        check("and of the mesh", status == 0 and "policy/users.yaml:8:23:" in text)
 
     def ctl(self, *arguments):
         screen.command(f"pillionctl {' '.join(arguments)}")
@@ -318,8 +320,8 @@ def parse(arguments):
 
 def main(arguments):
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT, too: a shell's `&` ignores it.
+        signal.signal(each, signal.default_int_handler)
     try:
         programs = find_programs(options.bin_dir)
     except MeshError as error:
