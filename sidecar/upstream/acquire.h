@@ -19,15 +19,17 @@ namespace pillion::upstream {
 class Cluster;
 
 struct AcquireOptions {
-  // Hosts that were tried already: taken only if there are no others. Must stay until Acquire() ends.
+  // Hosts that were tried already: taken only if there are no others. Must stay until Acquire()
+  // ends.
   absl::Span<const HostId> avoid;
   // Do not use a pooled connection: the last one was found closed.
   bool fresh = false;
 };
 
-// One connection to one host for one attempt of a call. Giving it up without Release() closes it: that
-// is how an attempt is broken off, or a connection is kept from others after a switch of protocols.
-// REQUIRES: no operation runs on the connection when it goes; it goes before the ClusterManager.
+// One connection to one host for one attempt of a call. Giving it up without Release() closes it:
+// that is how an attempt is broken off, or a connection is kept from others after a switch of
+// protocols. REQUIRES: no operation runs on the connection when it goes; it goes before the
+// ClusterManager.
 class Lease {
  public:
   Lease() = default;
@@ -45,15 +47,15 @@ class Lease {
   // "127.0.0.1:5001"; valid while the lease is held.
   std::string_view host() const { return host_->text; }
   HostId host_id() const { return host_->id; }
-  // True when it served an exchange before: the upstream may have closed it meanwhile, so that a failure
-  // before any byte of the answer says nothing about the host. Ask again with `fresh`.
+  // True when it served an exchange before: the upstream may have closed it meanwhile, so that a
+  // failure before any byte of the answer says nothing about the host. Ask again with `fresh`.
   bool reused() const { return reused_; }
-  // The cluster's, for what only the call knows: answers, times, bytes. rq_total and rq_active are counted
-  // by the lease.
+  // The cluster's, for what only the call knows: answers, times, bytes. rq_total and rq_active are
+  // counted by the lease.
   telemetry::ClusterStats& stats() const;
 
-  // The exchange is over: the connection goes back to the pool if it can serve another one, else it is
-  // closed. Empties the lease.
+  // The exchange is over: the connection goes back to the pool if it can serve another one, else it
+  // is closed. Empties the lease.
   void Release() { End(/*finish=*/true); }
 
  private:

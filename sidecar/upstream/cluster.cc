@@ -8,8 +8,8 @@
 namespace pillion::upstream {
 namespace {
 
-// How often own waiting calls are served before those of another worker. Serving them costs nothing, while
-// another worker must open a connection of its own.
+// How often own waiting calls are served before those of another worker. Serving them costs
+// nothing, while another worker must open a connection of its own.
 constexpr uint32_t kOwnTurns = 8;
 
 }  // namespace
@@ -150,8 +150,7 @@ bool Cluster::CloseOldestIdle() {
     }
   }
   if (oldest == nullptr) return false;
-  std::unique_ptr<http::ClientConnection> connection =
-      std::move(oldest->idle.front().connection);
+  std::unique_ptr<http::ClientConnection> connection = std::move(oldest->idle.front().connection);
   oldest->idle.erase(oldest->idle.begin());
   --idle_;
   Close(std::move(connection));

@@ -1,9 +1,9 @@
 // One cluster in one worker: its hosts, its pool of connections, and the calls that wait for one.
 //
-// An idle connection that is handed out was the last to come back (LIFO), so that what is not needed
-// grows old and is closed. A call that finds max_connections of the process in use waits, first come
-// first served; what then comes back is handed on without going through the pool, now and then to another
-// worker whose calls wait as well (see cluster_shared.h).
+// An idle connection that is handed out was the last to come back (LIFO), so that what is not
+// needed grows old and is closed. A call that finds max_connections of the process in use waits,
+// first come first served; what then comes back is handed on without going through the pool, now
+// and then to another worker whose calls wait as well (see cluster_shared.h).
 //
 // Every connection, opening ones included, holds one slot of ClusterShared::connections().
 //
@@ -30,15 +30,16 @@ namespace pillion::upstream {
 
 class Cluster final : public ClusterShared::Member {
  public:
-  // `on_idle` runs when a connection is put into the pool: Sweep() has work from then on. Call Start()
-  // before anything else.
+  // `on_idle` runs when a connection is put into the pool: Sweep() has work from then on. Call
+  // Start() before anything else.
   Cluster(net::Loop& loop, DnsResolver& resolver, telemetry::FastRandom& random,
           std::shared_ptr<const ClusterConfig> config, std::function<void()> on_idle);
   // REQUIRES: not in_use().
   ~Cluster() override;
 
   void Start();
-  // The cluster as the policy has it now. Closes connections only to hosts that are gone, or beyond the limit.
+  // The cluster as the policy has it now. Closes connections only to hosts that are gone, or beyond
+  // the limit.
   void Configure(std::shared_ptr<const ClusterConfig> config);
   // The cluster is no longer in the policy: closes what is idle; calls that know it may go on.
   void Retire();
@@ -64,7 +65,8 @@ class Cluster final : public ClusterShared::Member {
 
   static AcquireResult Fail(AcquireFailure failure, absl::Status status, HostId host = 0);
 
-  net::Task<AcquireResult> AcquireSlowly(Host* host, AcquireOptions options, net::CancelScope& scope);
+  net::Task<AcquireResult> AcquireSlowly(Host* host, AcquireOptions options,
+                                         net::CancelScope& scope);
   net::Task<void> AwaitDns(net::CancelScope& scope);
   net::Task<absl::Status> AwaitTurn(Waiter& waiter, net::CancelScope& scope);
   net::Task<AcquireResult> Connect(Host* host, net::CancelScope& scope);
@@ -98,7 +100,7 @@ class Cluster final : public ClusterShared::Member {
   HostSet hosts_;
   net::WaitQueue hosts_changed_;
   std::deque<Waiter*> waiters_;
-  size_t idle_ = 0;       // connections in the pool, of all hosts
+  size_t idle_ = 0;  // connections in the pool, of all hosts
   size_t users_ = 0;
   uint32_t own_turns_ = 0;  // times in a row that own waiters came before those of other workers
   bool retired_ = false;

@@ -1,4 +1,5 @@
-// A cluster of the policy, compiled: what a worker needs to know to call it, checked and in its own units.
+// A cluster of the policy, compiled: what a worker needs to know to call it, checked and in its own
+// units.
 //
 // Immutable; one object serves all workers, through the policy snapshot that holds it.
 

@@ -45,8 +45,7 @@ ClusterStatus DescribeCluster(const Cluster& cluster, net::TimePoint now) {
 
 }  // namespace
 
-ClusterManager::ClusterManager(net::Loop& loop, DnsResolver& resolver,
-                               telemetry::FastRandom random)
+ClusterManager::ClusterManager(net::Loop& loop, DnsResolver& resolver, telemetry::FastRandom random)
     : loop_(loop), resolver_(resolver), random_(random) {}
 
 ClusterManager::~ClusterManager() = default;

@@ -8,12 +8,12 @@
 //   ... SendHead, ReadHead, ... on result.lease->connection() ...
 //   result.lease->Release();
 //
-// What is known of a cluster (hosts, idle connections, counters) goes by its name and outlives edits of
-// the policy; Apply() tells of each. With an idle connection at hand a call allocates nothing and makes no
-// system call.
+// What is known of a cluster (hosts, idle connections, counters) goes by its name and outlives
+// edits of the policy; Apply() tells of each. With an idle connection at hand a call allocates
+// nothing and makes no system call.
 //
-// Belongs to the thread of its loop, which must outlive it. REQUIRES at destruction: no lease is held and
-// no Acquire() runs.
+// Belongs to the thread of its loop, which must outlive it. REQUIRES at destruction: no lease is
+// held and no Acquire() runs.
 
 #ifndef PILLION_SIDECAR_UPSTREAM_CLUSTER_MANAGER_H_
 #define PILLION_SIDECAR_UPSTREAM_CLUSTER_MANAGER_H_
@@ -38,30 +38,30 @@ class Cluster;
 
 class ClusterManager : private net::Timer {
  public:
-  // `resolver` serves all workers and must outlive the manager. `random` is the balancing's; give it a
-  // fixed state to have the same choices every time.
+  // `resolver` serves all workers and must outlive the manager. `random` is the balancing's; give
+  // it a fixed state to have the same choices every time.
   ClusterManager(net::Loop& loop, DnsResolver& resolver,
                  telemetry::FastRandom random = telemetry::FastRandom());
   ~ClusterManager() override;
 
   // The clusters of a new policy, all of them. A host that is no longer among them loses its idle
-  // connections, and calls to it may end; a cluster that did not change notices nothing. Names begin to be
-  // resolved here.
+  // connections, and calls to it may end; a cluster that did not change notices nothing. Names
+  // begin to be resolved here.
   void Apply(absl::Span<const std::shared_ptr<const ClusterConfig>> configs);
 
-  // A connection to a host of the cluster, from the pool or a new one, by the cluster as it was last
-  // applied (a call of an older snapshot, too: it is told of new hosts). Waits for the first answer of DNS,
-  // for a place within max_connections, and until the connection is open. Cancel the scope to give up;
-  // times spent waiting for a place are bounded by it alone.
+  // A connection to a host of the cluster, from the pool or a new one, by the cluster as it was
+  // last applied (a call of an older snapshot, too: it is told of new hosts). Waits for the first
+  // answer of DNS, for a place within max_connections, and until the connection is open. Cancel the
+  // scope to give up; times spent waiting for a place are bounded by it alone.
   net::Task<AcquireResult> Acquire(const ClusterConfig& config, AcquireOptions options,
                                    net::CancelScope& scope);
 
-  // A place within max_requests, for one call from beginning to end, its retries included. Empty: there
-  // is none (UO). REQUIRES: the caller keeps `config` alive as long as the slot.
+  // A place within max_requests, for one call from beginning to end, its retries included. Empty:
+  // there is none (UO). REQUIRES: the caller keeps `config` alive as long as the slot.
   UseSlot TryBeginRequest(const ClusterConfig& config);
 
-  // A place within max_retries, for one attempt after the first. Empty: do not retry. Counts rq_retry or
-  // rq_retry_overflow. REQUIRES: as above.
+  // A place within max_retries, for one attempt after the first. Empty: do not retry. Counts
+  // rq_retry or rq_retry_overflow. REQUIRES: as above.
   UseSlot TryBeginRetry(const ClusterConfig& config);
 
   // This worker's counters of the cluster, for what ends without a lease. Valid while `config` is.

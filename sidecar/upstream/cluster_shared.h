@@ -1,11 +1,11 @@
-// What all workers of the process share about one cluster: the counters behind its circuit breakers, and
-// the way a freed connection slot finds the worker whose calls wait for one.
+// What all workers of the process share about one cluster: the counters behind its circuit
+// breakers, and the way a freed connection slot finds the worker whose calls wait for one.
 //
 // Limits hold for the process, while pools of connections are per worker. So when a call finds all
-// max_connections in use it waits in its worker (a ClusterShared::Member), which says here how many wait.
-// Whoever closes a connection hands its slot to the member that has waited longest; and workers that
-// keep idle connections are asked to close some for it. While nobody waits, which is the normal state,
-// all this costs a worker one relaxed look at an atomic.
+// max_connections in use it waits in its worker (a ClusterShared::Member), which says here how many
+// wait. Whoever closes a connection hands its slot to the member that has waited longest; and
+// workers that keep idle connections are asked to close some for it. While nobody waits, which is
+// the normal state, all this costs a worker one relaxed look at an atomic.
 //
 // The object belongs to the cluster's name, not to one edit of the policy: see ClusterRegistry.
 //
@@ -48,8 +48,8 @@ class alignas(telemetry::kCacheLine) UseCounter {
   std::atomic<uint32_t> used_{0};
 };
 
-// A place in a UseCounter, given back when it goes. Must not outlive the counter: whoever holds one holds
-// the policy snapshot it was taken with.
+// A place in a UseCounter, given back when it goes. Must not outlive the counter: whoever holds one
+// holds the policy snapshot it was taken with.
 class UseSlot {
  public:
   UseSlot() = default;
@@ -73,7 +73,8 @@ class UseSlot {
 
 class ClusterShared : public std::enable_shared_from_this<ClusterShared> {
  public:
-  // One worker's part in the cluster. Joins and leaves in its loop's thread, where it also gets its calls.
+  // One worker's part in the cluster. Joins and leaves in its loop's thread, where it also gets its
+  // calls.
   class Member : public std::enable_shared_from_this<Member> {
    public:
     explicit Member(net::Loop& loop) : loop_(loop) {}
@@ -113,9 +114,9 @@ class ClusterShared : public std::enable_shared_from_this<ClusterShared> {
   void Join(Member& member);
   void Leave(Member& member);
 
-  // Says that `waiting` calls of the member wait for a slot. More than before asks the others for their
-  // idle connections. After it has grown, try connections() once more: a slot may have come free before
-  // the wish was known.
+  // Says that `waiting` calls of the member wait for a slot. More than before asks the others for
+  // their idle connections. After it has grown, try connections() once more: a slot may have come
+  // free before the wish was known.
   void SetWaiting(Member& member, uint32_t waiting);
 
   // The member has received a slot in OnSlotGranted(); `waiting` calls of it still wait.
@@ -128,7 +129,8 @@ class ClusterShared : public std::enable_shared_from_this<ClusterShared> {
   // there is one) unless more than `limit` are in use.
   void ReleaseConnection(const Member* from, uint32_t limit);
 
-  // How many endpoints there are, and how many of them have an address. Set by any worker: all see the same.
+  // How many endpoints there are, and how many of them have an address. Set by any worker: all see
+  // the same.
   void SetMembership(size_t total, size_t healthy);
 
   // Adds the metrics of all workers.
@@ -154,8 +156,8 @@ class ClusterShared : public std::enable_shared_from_this<ClusterShared> {
   std::vector<Member*> queue_;  // members that want slots, who came first first
 };
 
-// Finds the ClusterShared of a name, so that an edit of the policy, or a cluster that goes and comes
-// back, finds the counters as they are. Lives as long as the process. Threads: any.
+// Finds the ClusterShared of a name, so that an edit of the policy, or a cluster that goes and
+// comes back, finds the counters as they are. Lives as long as the process. Threads: any.
 class ClusterRegistry {
  public:
   ClusterRegistry() = default;

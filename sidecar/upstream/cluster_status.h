@@ -40,14 +40,15 @@ struct ClusterStatus {
   uint32_t requests = 0;
   uint32_t retries = 0;
   std::vector<HostStatus> hosts;
-  std::vector<std::pair<std::string, std::string>> unresolved;  // endpoints without address, and why
+  std::vector<std::pair<std::string, std::string>>
+      unresolved;  // endpoints without address, and why
 };
 
 // Adds one worker's view to that of others.
 void Merge(std::vector<ClusterStatus> from, std::vector<ClusterStatus>* into);
 
-// Asks all workers and merges their views. `scope` is of the caller's loop; the managers' loops are the
-// workers'. REQUIRES: the managers stay until it ends. Errors: the scope's.
+// Asks all workers and merges their views. `scope` is of the caller's loop; the managers' loops are
+// the workers'. REQUIRES: the managers stay until it ends. Errors: the scope's.
 net::Task<absl::StatusOr<std::vector<ClusterStatus>>> DescribeClusters(
     std::vector<ClusterManager*> managers, net::CancelScope& scope);
 

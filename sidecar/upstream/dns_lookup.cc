@@ -56,8 +56,8 @@ DnsLookup::DnsLookup(const std::string& name, const std::string& servers,
   options.timeout = static_cast<int>(query_timeout.count());
   options.tries = tries;
   options.lookups = files_then_dns;
-  int code =
-      ares_init_options(&channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS);
+  int code = ares_init_options(&channel_, &options,
+                               ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS);
   if (code == ARES_SUCCESS && !servers.empty()) {
     code = ares_set_servers_ports_csv(channel_, servers.c_str());
   }
@@ -67,7 +67,7 @@ DnsLookup::DnsLookup(const std::string& name, const std::string& servers,
   }
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;    // else every address comes once for each type
+  hints.ai_socktype = SOCK_STREAM;  // else every address comes once for each type
   hints.ai_flags = ARES_AI_NOSORT;  // sorting would open a socket to each address
   ares_getaddrinfo(channel_, name_.c_str(), nullptr, &hints, &DnsLookup::OnAnswer, this);
 }

@@ -1,5 +1,6 @@
-// One look-up of one name with c-ares, in a channel of its own, so that it follows /etc/resolv.conf and
-// /etc/hosts as they are now. Belongs to one thread, which polls its sockets together with others.
+// One look-up of one name with c-ares, in a channel of its own, so that it follows /etc/resolv.conf
+// and /etc/hosts as they are now. Belongs to one thread, which polls its sockets together with
+// others.
 
 #ifndef PILLION_SIDECAR_UPSTREAM_DNS_LOOKUP_H_
 #define PILLION_SIDECAR_UPSTREAM_DNS_LOOKUP_H_

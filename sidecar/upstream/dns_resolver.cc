@@ -115,7 +115,8 @@ class DnsResolver::Impl {
     lookups_.clear();
   }
 
-  // Begins the look-ups whose time has come; lowers `*timeout` to when the next one is due. False: stop.
+  // Begins the look-ups whose time has come; lowers `*timeout` to when the next one is due. False:
+  // stop.
   bool StartDue(milliseconds* timeout) {
     std::vector<std::string> due;
     {

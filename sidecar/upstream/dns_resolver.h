@@ -1,9 +1,10 @@
-// Names into addresses, again and again: one thread for the process follows every name that somebody
-// subscribed to, by /etc/hosts and DNS (A and AAAA), and tells the subscribers' loops what changes.
+// Names into addresses, again and again: one thread for the process follows every name that
+// somebody subscribed to, by /etc/hosts and DNS (A and AAAA), and tells the subscribers' loops what
+// changes.
 //
-// A name is looked up again when the answer's time to live is over (at least Options::min_ttl, at most
-// max_ttl), after a failure in min_ttl, doubled with each further failure up to max_backoff. A failure
-// after an answer changes nothing: old addresses are better than none.
+// A name is looked up again when the answer's time to live is over (at least Options::min_ttl, at
+// most max_ttl), after a failure in min_ttl, doubled with each further failure up to max_backoff. A
+// failure after an answer changes nothing: old addresses are better than none.
 //
 //   DnsResolver::Subscription subscription = resolver.Subscribe(
 //       "orders.internal", loop, [this](const Resolution& resolution) { ... });
@@ -51,8 +52,8 @@ class DnsResolver {
   struct Subscriber;
 
  public:
-  // Ends when it goes: its callback does not run again. Belongs to the loop it was made for, and must go
-  // before it; it may outlive the resolver, and then hears nothing more.
+  // Ends when it goes: its callback does not run again. Belongs to the loop it was made for, and
+  // must go before it; it may outlive the resolver, and then hears nothing more.
   class Subscription {
    public:
     Subscription() = default;

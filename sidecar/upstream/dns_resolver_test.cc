@@ -202,9 +202,10 @@ net::Task<void> CallUnknown(TestWorker& worker, ClusterRegistry& registry) {
   AcquireResult result = co_await worker.clusters.Acquire(config, {}, worker.scope);
   EXPECT_FALSE(result.ok());
   EXPECT_EQ(result.failure, AcquireFailure::kNoHealthyHost);
-  EXPECT_EQ(result.status.message(),
-            "cluster 'a' has no host: cannot resolve 'orders.mesh.test': no such name, or it has no "
-            "address");
+  EXPECT_EQ(
+      result.status.message(),
+      "cluster 'a' has no host: cannot resolve 'orders.mesh.test': no such name, or it has no "
+      "address");
   EXPECT_EQ(worker.clusters.stats(config).cx_none_healthy.Value(), 1u);
   const std::vector<ClusterStatus> all = worker.clusters.Describe();
   EXPECT_EQ(all[0].unresolved.size(), 1u);

@@ -26,8 +26,8 @@ struct IdleConnection {
 struct Host : Candidate {
   HostId id = 0;
   net::Address address;
-  std::string text;    // of `address`, as the policy writes it
-  std::string origin;  // the endpoint it comes from: `text`, or "name:port"
+  std::string text;      // of `address`, as the policy writes it
+  std::string origin;    // the endpoint it comes from: `text`, or "name:port"
   bool removed = false;  // no longer in the cluster; calls that began may end
 
   std::vector<IdleConnection> idle;  // the longest idle first: taken from the end

@@ -50,8 +50,8 @@ void HostSet::Follow(std::string_view name, std::vector<Name>* names) {
   auto on_answer = [this, name = std::string(name)](const Resolution& answer) {
     OnAnswer(name, answer);
   };
-  names->push_back({std::string(name), std::nullopt,
-                    resolver_.Subscribe(name, loop_, std::move(on_answer))});
+  names->push_back(
+      {std::string(name), std::nullopt, resolver_.Subscribe(name, loop_, std::move(on_answer))});
 }
 
 void HostSet::OnAnswer(std::string_view name, const Resolution& answer) {
@@ -138,7 +138,8 @@ Host* HostSet::Pick(absl::Span<const HostId> avoid) {
   if (avoid.empty() && !any_avoided) {
     return static_cast<Host*>(&Choose(lb_policy_, all_, random_));
   }
-  // From the best group that is not empty: good ones, those that failed lately, and what is to be avoided.
+  // From the best group that is not empty: good ones, those that failed lately, and what is to be
+  // avoided.
   for (const bool take_failed : {false, true}) {
     some_.Clear();
     for (const std::unique_ptr<Host>& host : hosts_) {

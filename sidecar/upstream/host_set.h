@@ -1,8 +1,8 @@
-// The hosts of one cluster in one worker: made from the policy's endpoints and from what DNS says of their
-// names, kept across edits of both, and chosen from.
+// The hosts of one cluster in one worker: made from the policy's endpoints and from what DNS says
+// of their names, kept across edits of both, and chosen from.
 //
-// A host to which connecting failed is chosen last for a short while (1 s, doubled with each further
-// failure up to 8 s): a first, local answer to a dead endpoint.
+// A host to which connecting failed is chosen last for a short while (1 s, doubled with each
+// further failure up to 8 s): a first, local answer to a dead endpoint.
 //
 // Belongs to its loop's thread.
 
@@ -28,8 +28,8 @@ namespace pillion::upstream {
 
 class HostSet {
  public:
-  // `on_change` runs after every change by DNS; `on_remove` for every host that leaves the cluster, by
-  // whatever way. Everything given must outlive the set.
+  // `on_change` runs after every change by DNS; `on_remove` for every host that leaves the cluster,
+  // by whatever way. Everything given must outlive the set.
   HostSet(net::Loop& loop, DnsResolver& resolver, telemetry::FastRandom& random,
           std::function<void()> on_change, std::function<void(Host&)> on_remove);
   HostSet(const HostSet&) = delete;

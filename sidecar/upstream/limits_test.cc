@@ -69,8 +69,8 @@ net::Task<void> WaitsInOrder(TestWorker& worker, ClusterRegistry& registry) {
             "calls that wait (max_pending_requests)");
   EXPECT_EQ(stats.rq_pending_overflow.Value(), 1u);
 
-  // What comes back goes to the one that has waited longest: the connection itself, or just its place
-  // when the waiting call wants a fresh one, or when the connection is of no further use.
+  // What comes back goes to the one that has waited longest: the connection itself, or just its
+  // place when the waiting call wants a fresh one, or when the connection is of no further use.
   bool exchanged = co_await Exchange(*holder.lease, worker.scope);
   EXPECT_TRUE(exchanged);
   holder.lease->Release();
@@ -115,7 +115,8 @@ net::Task<void> CancelWhileWaiting(TestWorker& worker, ClusterRegistry& registry
   group.Spawn(AcquireInto(worker, config, {}, gives_up, &order, 0, &outcomes[0]));
   group.Spawn(AcquireInto(worker, config, {}, too_late, &order, 1, &outcomes[1]));
   group.Spawn(AcquireInto(worker, config, {}, group.scope(), &order, 2, &outcomes[2]));
-  // In one turn: the first gives up, the connection goes to it or the next, and that one gives up, too.
+  // In one turn: the first gives up, the connection goes to it or the next, and that one gives up,
+  // too.
   gives_up.Cancel(absl::CancelledError("caller left"));
   holder.lease->Release();
   too_late.Cancel(absl::CancelledError("caller left"));
@@ -300,8 +301,8 @@ TEST_F(SharedLimitsTest, AConnectionThatComesBackOnOneWorkerMakesRoomForAnothers
       bool exchanged = co_await Exchange(*result.lease, worker.scope);
       EXPECT_TRUE(exchanged);
       held = true;
-      bool waits = co_await Eventually(*worker.loop,
-                                       [&] { return config.shared->pending().used() == 1; });
+      bool waits =
+          co_await Eventually(*worker.loop, [&] { return config.shared->pending().used() == 1; });
       EXPECT_TRUE(waits);
       result.lease->Release();
       bool ended = co_await Eventually(*worker.loop, [&] { return over.load(); });
@@ -316,8 +317,8 @@ TEST_F(SharedLimitsTest, AConnectionThatComesBackOnOneWorkerMakesRoomForAnothers
   });
 }
 
-// Every call of every worker gets its turn although there is always somebody who waits, and the limit
-// is never exceeded.
+// Every call of every worker gets its turn although there is always somebody who waits, and the
+// limit is never exceeded.
 TEST_F(SharedLimitsTest, ManyCallsOfManyWorkersShareFewConnections) {
   constexpr int kCallers = 16;
   constexpr int kCalls = 25;
@@ -346,8 +347,8 @@ TEST_F(SharedLimitsTest, ManyCallsOfManyWorkersShareFewConnections) {
     net::TaskGroup group(*worker.loop);
     for (int i = 0; i < kCallers; ++i) group.Spawn(caller(worker));
     co_await group.Join();
-    bool all_done = co_await Eventually(*worker.loop,
-                                        [&] { return calls == 3 * kCallers * kCalls; });
+    bool all_done =
+        co_await Eventually(*worker.loop, [&] { return calls == 3 * kCallers * kCalls; });
     EXPECT_TRUE(all_done) << calls;
   });
   EXPECT_LE(most, 3);
@@ -363,20 +364,21 @@ TEST_F(SharedLimitsTest, TheAdminSeesAllWorkersTogether) {
   std::atomic<bool> over = false;
   std::thread admin([&] {
     std::unique_ptr<net::Loop> loop = *net::Loop::Create();
-    RunToEnd(*loop, [](net::Loop& loop, std::vector<ClusterManager*> managers,
-                       std::atomic<int>& ready, std::atomic<bool>& over) -> net::Task<void> {
-      bool begun = co_await Eventually(loop, [&] { return ready == 2; });
-      EXPECT_TRUE(begun);
-      net::CancelScope scope(loop);
-      scope.SetDeadline(loop.now() + seconds(20), "test");
-      auto all = co_await DescribeClusters(std::move(managers), scope);
-      EXPECT_TRUE(all.ok()) << all.status();
-      EXPECT_EQ(all->size(), 1u);
-      EXPECT_EQ(all->front().connections, 2u);
-      EXPECT_EQ(all->front().hosts.size(), 1u);
-      EXPECT_EQ(all->front().hosts[0].active, 2u);
-      over = true;
-    }(*loop, {&workers_[0]->clusters, &workers_[1]->clusters}, ready, over));
+    RunToEnd(*loop,
+             [](net::Loop& loop, std::vector<ClusterManager*> managers, std::atomic<int>& ready,
+                std::atomic<bool>& over) -> net::Task<void> {
+               bool begun = co_await Eventually(loop, [&] { return ready == 2; });
+               EXPECT_TRUE(begun);
+               net::CancelScope scope(loop);
+               scope.SetDeadline(loop.now() + seconds(20), "test");
+               auto all = co_await DescribeClusters(std::move(managers), scope);
+               EXPECT_TRUE(all.ok()) << all.status();
+               EXPECT_EQ(all->size(), 1u);
+               EXPECT_EQ(all->front().connections, 2u);
+               EXPECT_EQ(all->front().hosts.size(), 1u);
+               EXPECT_EQ(all->front().hosts[0].active, 2u);
+               over = true;
+             }(*loop, {&workers_[0]->clusters, &workers_[1]->clusters}, ready, over));
   });
   RunAll(workers_, [&](TestWorker& worker) -> net::Task<void> {
     AcquireResult result = co_await worker.clusters.Acquire(config, {}, worker.scope);

@@ -36,7 +36,8 @@ Candidate& LeastRequest(const CandidateSet& candidates, telemetry::FastRandom& r
   return second_is_freer ? second : first;
 }
 
-// nginx's smooth weighted round robin: everyone earns its weight, the richest is chosen and pays the total.
+// nginx's smooth weighted round robin: everyone earns its weight, the richest is chosen and pays
+// the total.
 Candidate& RoundRobin(const CandidateSet& candidates) {
   Candidate* chosen = nullptr;
   for (Candidate* candidate : candidates.members()) {

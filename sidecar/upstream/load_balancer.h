@@ -1,7 +1,7 @@
 // Choosing a host for a call: ROUND_ROBIN, LEAST_REQUEST and RANDOM, all by weight.
 //
-// Each worker balances by itself, with its own random numbers and what it alone has in flight; that is
-// as even as one central view as soon as each worker has a few calls.
+// Each worker balances by itself, with its own random numbers and what it alone has in flight; that
+// is as even as one central view as soon as each worker has a few calls.
 
 #ifndef PILLION_SIDECAR_UPSTREAM_LOAD_BALANCER_H_
 #define PILLION_SIDECAR_UPSTREAM_LOAD_BALANCER_H_
@@ -40,10 +40,10 @@ class CandidateSet {
   uint32_t max_weight_ = 0;
 };
 
-// Chooses one. ROUND_ROBIN is smooth: of weights 5, 1 and 1 the turns are a a b a c a a. LEAST_REQUEST
-// draws two different candidates by weight and takes the one with fewer calls in flight for its weight,
-// the first drawn if they are even, so that light load, too, is shared by weight.
-// REQUIRES: !candidates.empty()
+// Chooses one. ROUND_ROBIN is smooth: of weights 5, 1 and 1 the turns are a a b a c a a.
+// LEAST_REQUEST draws two different candidates by weight and takes the one with fewer calls in
+// flight for its weight, the first drawn if they are even, so that light load, too, is shared by
+// weight. REQUIRES: !candidates.empty()
 Candidate& Choose(LbPolicy policy, const CandidateSet& candidates, telemetry::FastRandom& random);
 
 }  // namespace pillion::upstream

@@ -130,8 +130,8 @@ net::Task<void> DropsStale(TestWorker& worker, ClusterRegistry& registry) {
     EXPECT_TRUE(closed);
     if (round == 0) continue;  // the next Acquire() finds it stale
     const net::TimePoint before = worker.loop->now();
-    bool gone = co_await Eventually(
-        *worker.loop, [&] { return config.shared->connections().used() == 0; });
+    bool gone =
+        co_await Eventually(*worker.loop, [&] { return config.shared->connections().used() == 0; });
     EXPECT_TRUE(gone);
     EXPECT_LT(worker.loop->now() - before, seconds(3));
   }
@@ -174,8 +174,8 @@ net::Task<void> Refused(TestWorker& worker, const ClusterConfig& config, std::st
   AcquireResult result = co_await worker.clusters.Acquire(config, {}, worker.scope);
   EXPECT_FALSE(result.ok());
   EXPECT_EQ(result.failure, AcquireFailure::kConnectFailed);
-  EXPECT_EQ(result.status.message(), "cannot connect to " + address +
-                                         ": connection refused; is the service running?");
+  EXPECT_EQ(result.status.message(),
+            "cannot connect to " + address + ": connection refused; is the service running?");
   EXPECT_NE(result.host_id, 0u);
   EXPECT_EQ(config.shared->connections().used(), 0u);
   const telemetry::ClusterStats& stats = worker.clusters.stats(config);
@@ -193,8 +193,9 @@ TEST_F(PoolTest, SaysWhatToDoAboutARefusedConnection) {
 net::Task<void> NoUnixSocket(TestWorker& worker, const ClusterConfig& config) {
   AcquireResult result = co_await worker.clusters.Acquire(config, {}, worker.scope);
   EXPECT_EQ(result.failure, AcquireFailure::kConnectFailed);
-  EXPECT_EQ(result.status.message(),
-            "cannot connect to unix:/nowhere/x.sock: no such file or directory; is the service running?");
+  EXPECT_EQ(
+      result.status.message(),
+      "cannot connect to unix:/nowhere/x.sock: no such file or directory; is the service running?");
 }
 
 TEST_F(PoolTest, SaysWhatToDoAboutAMissingUnixSocket) {
@@ -362,7 +363,8 @@ net::Task<void> Describes(TestWorker& worker, ClusterRegistry& registry) {
       },
       "hosts": [
         {
-          "address": ")" + address + R"(",
+          "address": ")" + address +
+                             R"(",
           "weight": 3,
           "active": 1,
           "idle": 1,

@@ -73,8 +73,8 @@ void TestDnsServer::Run() {
   while (true) {
     sockaddr_storage peer{};
     socklen_t length = sizeof(peer);
-    const ssize_t size = recvfrom(socket_, buffer, sizeof(buffer), 0,
-                                  reinterpret_cast<sockaddr*>(&peer), &length);
+    const ssize_t size =
+        recvfrom(socket_, buffer, sizeof(buffer), 0, reinterpret_cast<sockaddr*>(&peer), &length);
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     if (size < 0) continue;

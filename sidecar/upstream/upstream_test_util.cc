@@ -50,7 +50,8 @@ net::Task<void> TestUpstream::Serve(net::Socket socket) {
     if (!received.ok() || *received == 0) break;
     if (!in.view().ends_with("\r\n\r\n")) continue;
     in.Release();
-    absl::Status sent = co_await socket.Send(scope, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    absl::Status sent =
+        co_await socket.Send(scope, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     if (!sent.ok()) break;
   }
   --open_;

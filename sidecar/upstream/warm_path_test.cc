@@ -66,9 +66,7 @@ TEST_P(WarmPathTest, APooledConnectionCostsNoAllocation) {
 INSTANTIATE_TEST_SUITE_P(Policies, WarmPathTest,
                          testing::Values(LbPolicy::kLeastRequest, LbPolicy::kRoundRobin,
                                          LbPolicy::kRandom),
-                         [](const auto& info) {
-                           return std::string(LbPolicyName(info.param));
-                         });
+                         [](const auto& info) { return std::string(LbPolicyName(info.param)); });
 
 }  // namespace
 }  // namespace pillion::upstream
