@@ -219,6 +219,28 @@ TEST(Engine, AnAbortedAttemptDoesNotCount) {
   harness.NextAttempt();
 }
 
+TEST(Engine, APostponedAttemptUsesUpNoRetryButWaits) {
+  EngineHarness harness;
+  AcceptRequest call = AsyncCall("reports", 0);
+  const absl::Duration rest = call.deliveries[0].spec.retry.max_interval;
+  const auto operation = harness.Accept(std::move(call));
+  for (int i = 0; i < 3; ++i) {
+    const ClaimedDelivery attempt = harness.NextAttempt();
+    EXPECT_EQ(attempt.attempt, 1);
+    AttemptOutcome outcome;
+    outcome.verdict = AttemptOutcome::Verdict::kPostponed;
+    outcome.retry_after = rest;
+    outcome.error = "no cluster";
+    harness.engine->Complete(attempt.claim, outcome);
+    EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kPending);
+    EXPECT_EQ(harness.Get(operation->id)->deliveries[0].last_error, "no cluster");
+    EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+    harness.clock.Advance(rest);
+  }
+  harness.Succeed(harness.NextAttempt());
+  EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kSucceeded);
+}
+
 TEST(Engine, RunsAgainWhatRanWhenTheProcessEnded) {
   EngineHarness harness;
   const auto running = harness.Accept(AsyncCall());

@@ -193,7 +193,9 @@ absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
 
 absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& outcome) {
   using Verdict = AttemptOutcome::Verdict;
-  if (outcome.verdict == Verdict::kAborted) return Retry(running, outcome);
+  if (outcome.verdict == Verdict::kAborted || outcome.verdict == Verdict::kPostponed) {
+    return Retry(running, outcome);
+  }
   if (outcome.verdict == Verdict::kRetry &&
       running.attempt <= running.entry.spec.retry.num_retries) {
     return Retry(running, outcome);
@@ -222,12 +224,13 @@ absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& ou
 }
 
 absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome) {
-  const bool counts = outcome.verdict != AttemptOutcome::Verdict::kAborted;
+  using Verdict = AttemptOutcome::Verdict;
+  const bool counts = outcome.verdict == Verdict::kRetry;
   absl::Time due_at = now_;
-  if (counts) {
+  if (outcome.verdict != Verdict::kAborted) {
     due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
-    ++effects_.counts.retries;
   }
+  if (counts) ++effects_.counts.retries;
   ++effects_.counts.pending;
   scheduler_.AddDue(running.entry.ref.target, due_at);
   MarkChanged(running.entry.message_id);
