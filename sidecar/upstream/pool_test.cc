@@ -6,6 +6,7 @@
 
 #include "sidecar/upstream/cluster_manager.h"
 #include "sidecar/upstream/upstream_test_util.h"
+#include "tests/integration/harness/files.h"
 
 namespace pillion::upstream {
 namespace {
@@ -205,7 +206,9 @@ TEST_F(PoolTest, SaysWhatToDoAboutAMissingUnixSocket) {
 }
 
 net::Task<void> OverUnix(TestWorker& worker, ClusterRegistry& registry) {
-  const std::string address = "unix:" + testing::TempDir() + "/u" + std::to_string(getpid());
+  // Bazel's own temporary directory may be too long a path for a socket.
+  const harness::TempDir directory = harness::TempDir::ForSockets();
+  const std::string address = "unix:" + (directory / "u");
   TestUpstream upstream(*worker.loop, address);
   const ClusterConfig config = TestConfig(registry, "a", {address});
   worker.Apply({config});
