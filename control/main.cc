@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -36,7 +37,7 @@ class Signals {
   // Blocks the signals in this thread and in all that it starts from now on.
   Signals() {
     sigemptyset(&set_);
-    for (int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set_, signal);
+    for (int signal : {SIGTERM, SIGINT}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -45,9 +46,8 @@ class Signals {
   void Serve(Control& control) {
     thread_ = std::thread([this, &control] {
       int taken = 0;
-      for (bool stopping = false; sigwait(&set_, &taken) == 0 && taken != SIGUSR1;
-           stopping = true) {
-        if (stopping) _exit(1);
+      for (bool again = false; sigwait(&set_, &taken) == 0 && !ended_; again = true) {
+        if (again) _exit(1);
         log::Info("stopping on signal ", taken);
         control.Stop();
       }
@@ -55,13 +55,15 @@ class Signals {
   }
 
   // No signal is acted on afterwards.
-  void Stop() {
-    pthread_kill(thread_.native_handle(), SIGUSR1);
+  void End() {
+    ended_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
     thread_.join();
   }
 
  private:
   sigset_t set_;
+  std::atomic<bool> ended_{false};
   std::thread thread_;
 };
 
@@ -121,7 +123,7 @@ int Main() {
   }
   signals.Serve(**control);
   (*control)->Run();
-  signals.Stop();
+  signals.End();
   return 0;
 }
 

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +22,7 @@
 #include "envoy/service/discovery/v3/discovery.grpc.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/discovery/policy_source.h"
+#include "tests/integration/harness/deadline.h"
 
 namespace pillion {
 namespace {
@@ -31,16 +31,7 @@ namespace fs = std::filesystem;
 using config::v1::Policy;
 using envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
-
-// Waits until `condition` holds; false after 20 seconds.
-bool Eventually(const std::function<bool()>& condition) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (!condition()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(2));
-  }
-  return true;
-}
+using harness::Eventually;
 
 constexpr char kPolicy[] = R"(
 clusters:
