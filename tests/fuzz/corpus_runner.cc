@@ -1,6 +1,6 @@
-// main() of a fuzz target's test: feeds each file named on the command line to LLVMFuzzerTestOneInput
-// once, as a GoogleTest case of the file's name. What the target asserts, and the sanitizers, decide
-// whether it passes. See bazel/fuzz.bzl.
+// main() of a fuzz target's test: feeds each file named on the command line to
+// LLVMFuzzerTestOneInput once, as a GoogleTest case of the file's name. What the target asserts,
+// and the sanitizers, decide whether it passes. See bazel/fuzz.bzl.
 
 #include <gtest/gtest.h>
 
