@@ -106,6 +106,7 @@ class Mesh:
         self.programs = programs
         self.work = work
         self.processes = {}
+        self.command_lines = {}
         configs = [HERE / "control.yaml", *sorted(HERE.glob("sidecars/*.yaml")), *sorted(HERE.glob("policy/*.yaml"))]
         texts = {path: path.read_text(encoding="utf-8") for path in configs}
         written = sorted({int(port) for text in texts.values() for port in ADDRESS.findall(text)} | set(SERVICES.values()))
@@ -149,10 +150,13 @@ class Mesh:
 
     def spawn(self, name, command, environment=None):
         # A user's own proxy settings would lead the services' calls astray.
+        environment = environment or {}
+        self.command_lines[name] = " ".join(
+            [*(f"{key}={value}" for key, value in environment.items()), *(str(part) for part in command)])
         inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         with open(self.log(name), "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [str(part) for part in command], cwd=self.work, env=inherited | (environment or {}),
+                [str(part) for part in command], cwd=self.work, env=inherited | environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the quickstart, which ends them in order.
                 preexec_fn=functools.partial(end_with, os.getpid()))
@@ -160,19 +164,25 @@ class Mesh:
 
     def wait_until_up(self, name, url, must_be=None):
         def up():
-            self.check_alive(name)
+            self.check_alive()
             status = requests.get(url, timeout=5).status_code
             return status == must_be if must_be else True
 
         wait_for(f"{name} to answer at {url}; see {self.log(name)}", up, START_SECONDS)
 
-    def check_alive(self, name=None):
-        for each in [name] if name else self.processes:
-            status = self.processes[each].poll()
-            if status is not None:
-                raise MeshError(f"{each} ended by itself (exit status {status}). The end of its log:\n"
-                                f"{self.end_of_log(each)}\n"
-                                "If a port is in use, another program took it in between: start the quickstart again.")
+    def command_line(self, name):
+        """What starts the process again, in a shell. It does not belong to the Mesh then."""
+        return f"cd {self.work} && {self.command_lines[name]}"
+
+    def ended(self):
+        """The processes that ended by themselves, with their exit status."""
+        return {name: process.poll() for name, process in self.processes.items() if process.poll() is not None}
+
+    def check_alive(self):
+        for name, status in self.ended().items():
+            log = self.end_of_log(name)
+            hint = "\nAnother program took the port meanwhile: start the quickstart again." if "in use" in log else ""
+            raise MeshError(f"{name} ended by itself (exit status {status}). The end of its log:\n{log}{hint}")
 
     def log(self, name):
         return self.work / "logs" / f"{name}.log"
@@ -182,23 +192,23 @@ class Mesh:
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
 
     def stop(self):
-        """Ends everything, sidecars first, so that they can finish what they do. Returns the names that did not
-        end by themselves or not with exit status 0; services know no other way than to be ended."""
-        order = sorted(self.processes, key=lambda name: (not name.endswith("-sidecar"), name != "control"))
+        """Ends everything, sidecars first, so that they can finish what they do. Returns the names of those that
+        did not end in time or with exit status 0; services know no other way than to be ended."""
+        order = sorted(self.processes, key=lambda name: (name in SERVICES, name == "control"))
         bad = []
         for group in (order[:-len(SERVICES)], order[-len(SERVICES):]):
-            for name in group:
-                if self.processes[name].poll() is None:
-                    self.processes[name].terminate()
+            running = [name for name in group if self.processes[name].poll() is None]
+            for name in running:
+                self.processes[name].terminate()
             deadline = time.monotonic() + STOP_SECONDS
-            for name in group:
+            for name in running:
                 try:
                     status = self.processes[name].wait(max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     self.processes[name].kill()
                     status = self.processes[name].wait()
                 if status != 0 and name not in SERVICES:
-                    bad.append(f"{name} (exit status {status})")
+                    bad.append(f"{name} (exit status {status}, see {self.log(name)})")
         self.processes = {}
         return bad
 

@@ -281,8 +281,12 @@ def invite(mesh):
 
 
 def stay(mesh):
+    """Until Ctrl-C. Says what the user has ended in the meantime, as what then happens is worth a look, too."""
+    said = set()
     while True:
-        mesh.check_alive()
+        for name in mesh.ended().keys() - said:
+            screen.line(f"{name} has ended. To start it again:  {mesh.command_line(name)}")
+            said.add(name)
         time.sleep(0.5)
 
 
@@ -293,6 +297,7 @@ def run(options, programs, work):
         mesh.start()
         screen.line(f"  control {mesh.rest}, web {mesh.service('web')}, web's sidecar {mesh.web_sidecar}")
         Story(mesh).tell()
+        mesh.check_alive()
         if not options.once:
             invite(mesh)
             with contextlib.suppress(KeyboardInterrupt):
