@@ -74,14 +74,18 @@ def choose_ports(written, as_written):
     """
     if as_written and all(is_free(port) for port in written):
         return {port: port for port in written}
-    first_ephemeral = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first_ephemeral = int(
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]
+    )
     candidates = list(range(10000, max(first_ephemeral, 12000)))
     random.SystemRandom().shuffle(candidates)
     free = (port for port in candidates if port not in written and is_free(port))
     try:
         return {port: next(free) for port in written}
     except StopIteration:
-        raise MeshError("no free ports on 127.0.0.1; end some of the programs that listen there") from None
+        raise MeshError(
+            "no free ports on 127.0.0.1; end some of the programs that listen there"
+        ) from None
 
 
 def end_with(parent):
@@ -96,8 +100,10 @@ def find_programs(folder):
     programs = {name: (folder / path).absolute() for name, path in PROGRAMS.items()}
     for name, path in programs.items():
         if not os.access(path, os.X_OK):
-            raise MeshError(f"{path} is not there. Build it (bazel build //{PROGRAMS[name].replace('/' + name, ':' + name)}) "
-                            "or say with --bin-dir which folder is laid out like bazel-bin")
+            raise MeshError(
+                f"{path} is not there. Build it (bazel build //{PROGRAMS[name].replace('/' + name, ':' + name)}) "
+                "or say with --bin-dir which folder is laid out like bazel-bin"
+            )
     return programs
 
 
@@ -107,14 +113,24 @@ class Mesh:
         self.work = work
         self.processes = {}
         self.command_lines = {}
-        configs = [HERE / "control.yaml", *sorted(HERE.glob("sidecars/*.yaml")), *sorted(HERE.glob("policy/*.yaml"))]
+        configs = [
+            HERE / "control.yaml",
+            *sorted(HERE.glob("sidecars/*.yaml")),
+            *sorted(HERE.glob("policy/*.yaml")),
+        ]
         texts = {path: path.read_text(encoding="utf-8") for path in configs}
-        written = sorted({int(port) for text in texts.values() for port in ADDRESS.findall(text)} | set(SERVICES.values()))
+        written = sorted(
+            {int(port) for text in texts.values() for port in ADDRESS.findall(text)}
+            | set(SERVICES.values())
+        )
         self.ports = choose_ports(written, as_written=usual_ports)
         for path, text in texts.items():
             copy = work / path.relative_to(HERE)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(ADDRESS.sub(lambda found: f"127.0.0.1:{self.ports[int(found[1])]}", text), encoding="utf-8")
+            copy.write_text(
+                ADDRESS.sub(lambda found: f"127.0.0.1:{self.ports[int(found[1])]}", text),
+                encoding="utf-8",
+            )
         (work / "logs").mkdir(exist_ok=True)
 
     # Addresses, by the ports that the example's files write.
@@ -134,32 +150,49 @@ class Mesh:
 
     # Processes.
     def start(self):
-        control = self.spawn("control", [self.programs["pillion-control"], "--config", "control.yaml"])
+        control = self.spawn(
+            "control", [self.programs["pillion-control"], "--config", "control.yaml"]
+        )
         self.wait_until_up(control, f"{self.rest}/ready", must_be=200)
         for service, port in SERVICES.items():
             environment = {"PORT": str(self.ports[port])}
             if service == "web":
                 environment["HTTP_PROXY"] = self.web_sidecar
             self.spawn(service, [PYTHON, "-u", HERE / "services" / f"{service}.py"], environment)
-            self.spawn(f"{service}-sidecar",
-                       [self.programs["pillion-sidecar"], "--config", f"sidecars/{service}.yaml"])
+            self.spawn(
+                f"{service}-sidecar",
+                [self.programs["pillion-sidecar"], "--config", f"sidecars/{service}.yaml"],
+            )
         for number, service in enumerate(SERVICES):
             self.wait_until_up(service, self.service(service))
-            self.wait_until_up(f"{service}-sidecar", f"{self.url(15000 + 100 * number)}/ready", must_be=200)
+            self.wait_until_up(
+                f"{service}-sidecar", f"{self.url(15000 + 100 * number)}/ready", must_be=200
+            )
         self.wait_until_in_force()
 
     def spawn(self, name, command, environment=None):
         # A user's own proxy settings would lead the services' calls astray.
         environment = environment or {}
         self.command_lines[name] = " ".join(
-            [*(f"{key}={value}" for key, value in environment.items()), *(str(part) for part in command)])
-        inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+            [
+                *(f"{key}={value}" for key, value in environment.items()),
+                *(str(part) for part in command),
+            ]
+        )
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
+        }
         with open(self.log(name), "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [str(part) for part in command], cwd=self.work, env=inherited | environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                [str(part) for part in command],
+                cwd=self.work,
+                env=inherited | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the quickstart, which ends them in order.
-                preexec_fn=functools.partial(end_with, os.getpid()))
+                preexec_fn=functools.partial(end_with, os.getpid()),
+            )
         return name
 
     def wait_until_up(self, name, url, must_be=None):
@@ -176,13 +209,23 @@ class Mesh:
 
     def ended(self):
         """The processes that ended by themselves, with their exit status."""
-        return {name: process.poll() for name, process in self.processes.items() if process.poll() is not None}
+        return {
+            name: process.poll()
+            for name, process in self.processes.items()
+            if process.poll() is not None
+        }
 
     def check_alive(self):
         for name, status in self.ended().items():
             log = self.end_of_log(name)
-            hint = "\nAnother program took the port meanwhile: start the quickstart again." if "in use" in log else ""
-            raise MeshError(f"{name} ended by itself (exit status {status}). The end of its log:\n{log}{hint}")
+            hint = (
+                "\nAnother program took the port meanwhile: start the quickstart again."
+                if "in use" in log
+                else ""
+            )
+            raise MeshError(
+                f"{name} ended by itself (exit status {status}). The end of its log:\n{log}{hint}"
+            )
 
     def log(self, name):
         return self.work / "logs" / f"{name}.log"
@@ -196,7 +239,7 @@ class Mesh:
         did not end in time or with exit status 0; services know no other way than to be ended."""
         order = sorted(self.processes, key=lambda name: (name in SERVICES, name == "control"))
         bad = []
-        for group in (order[:-len(SERVICES)], order[-len(SERVICES):]):
+        for group in (order[: -len(SERVICES)], order[-len(SERVICES) :]):
             running = [name for name in group if self.processes[name].poll() is None]
             for name in running:
                 self.processes[name].terminate()
@@ -238,20 +281,34 @@ class Mesh:
     def versions(self):
         """The version of the policy that control serves, and those that the sidecars run."""
         answer = requests.get(f"{self.rest}/v1/nodes", timeout=5).json()
-        return answer.get("current_version"), [node.get("version_applied") for node in answer.get("nodes", [])]
+        return answer.get("current_version"), [
+            node.get("version_applied") for node in answer.get("nodes", [])
+        ]
 
     def wait_until_in_force(self, other_than=None):
         """Waits until every sidecar runs the version that control serves, and returns that version."""
+
         def in_force():
             self.check_alive()
             version, applied = self.versions()
             everywhere = len(applied) == len(SERVICES) and set(applied) == {version}
             return version if everywhere and version != other_than else None
 
-        return wait_for(f"the policy to be in force everywhere; see {self.log('control')}", in_force, START_SECONDS)
+        return wait_for(
+            f"the policy to be in force everywhere; see {self.log('control')}",
+            in_force,
+            START_SECONDS,
+        )
 
     def ctl(self, *arguments):
         """Runs pillionctl, and returns its exit status and what it printed."""
-        done = subprocess.run([self.programs["pillionctl"], *arguments], cwd=self.work, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+        done = subprocess.run(
+            [self.programs["pillionctl"], *arguments],
+            cwd=self.work,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=30,
+            check=False,
+        )
         return done.returncode, done.stdout

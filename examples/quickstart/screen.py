@@ -49,7 +49,11 @@ def compact(value):
 def answer(response, *headers, after=True):
     """A real answer: status, the given headers, body; and how long it took."""
     took = f"   after {response.elapsed.total_seconds() * 1000:.0f} ms" if after else ""
-    line("    " + paint("bold", f"HTTP {response.status_code} {response.reason}") + paint("dim", took))
+    line(
+        "    "
+        + paint("bold", f"HTTP {response.status_code} {response.reason}")
+        + paint("dim", took)
+    )
     for name in headers:
         if name in response.headers:
             line(f"    {name}: {response.headers[name]}")

@@ -1,27 +1,16 @@
-"""tools/quickstart: one service's plain HTTP calls, and four things that a policy makes of them.
+"""The steps of the quickstart: what an edit of the policy makes of the same calls of the same services.
 
-Starts a small mesh (mesh.py), edits its policy, and shows what the same call of the same service gets each time.
-Every step is checked. See `tools/quickstart --help`.
+Each step shows real requests and answers, and raises StepFailed unless they are as they should be.
 """
 
-import argparse
-import contextlib
 import json
-import pathlib
-import shutil
-import signal
-import sys
-import tempfile
 import time
 
-try:
-    import requests
-except ImportError:
-    sys.exit("tools/quickstart: Debian's python3-requests is missing. Run tools/setup, which installs it")
+import requests
 
 import screen
-from mesh import Mesh, MeshError, find_programs, wait_for
-from screen import StepFailed, check, say, step
+from mesh import wait_for
+from screen import check, say, step
 
 FORWARD = """  - name: read a user
     match: { path: /user/, methods: [GET] }
@@ -63,7 +52,9 @@ class Story:
         """What a customer's browser does."""
         url = self.mesh.service("web") + path
         if shown:
-            data = f" -H 'Content-Type: application/json' -d '{screen.compact(body)}'" if body else ""
+            data = (
+                f" -H 'Content-Type: application/json' -d '{screen.compact(body)}'" if body else ""
+            )
             verb = f" -X {method}" if method not in ("GET", "POST") else ""
             screen.command(f"curl{verb} {url}{data}")
         response = requests.request(method, url, json=body, timeout=60)
@@ -75,7 +66,9 @@ class Story:
         """What web can do, too: a plain call to a name, by way of its sidecar."""
         if shown:
             screen.command(f"curl -x {self.mesh.web_sidecar} {url}")
-        return requests.get(url, headers=AUTHORIZATION, proxies={"http": self.mesh.web_sidecar}, timeout=90)
+        return requests.get(
+            url, headers=AUTHORIZATION, proxies={"http": self.mesh.web_sidecar}, timeout=90
+        )
 
     def edit(self, name, *replacements):
         """Edits a policy file and waits until every sidecar runs the result."""
@@ -84,10 +77,14 @@ class Story:
         started = time.monotonic()
         screen.edit(self.mesh.policy_file(name), changes)
         version = self.mesh.wait_until_in_force(other_than=before)
-        screen.line(f"    in force at all sidecars after {(time.monotonic() - started) * 1000:.0f} ms: version {version}")
+        screen.line(
+            f"    in force at all sidecars after {(time.monotonic() - started) * 1000:.0f} ms: version {version}"
+        )
 
     def make_users_slow(self, seconds):
-        answer = requests.put(self.mesh.service("users") + "/slow", json={"seconds": seconds}, timeout=10)
+        answer = requests.put(
+            self.mesh.service("users") + "/slow", json={"seconds": seconds}, timeout=10
+        )
         check(f"users needs {seconds} s for an answer from now on", answer.ok)
 
     def tell(self):
@@ -99,10 +96,15 @@ class Story:
 
     def forwarded(self):
         step("1. Forwarded")
-        say("web asks users for a user: requests.get('http://users/user/?user_id=1', headers={'Authorization': ...}). The "
-            "policy says `route`, so its sidecar forwards the call and returns the answer.")
+        say(
+            "web asks users for a user: requests.get('http://users/user/?user_id=1', headers={'Authorization': ...}). The "
+            "policy says `route`, so its sidecar forwards the call and returns the answer."
+        )
         response = self.call_web("GET", "/profile/1")
-        check("web got the answer of users", response.status_code == 200 and response.json()["name"] == "Ada Lovelace")
+        check(
+            "web got the answer of users",
+            response.status_code == 200 and response.json()["name"] == "Ada Lovelace",
+        )
         self.user = response.json()
 
     def asynchronous(self):
@@ -110,23 +112,40 @@ class Story:
         say("users has a bad day. Whoever calls it has to wait:")
         self.make_users_slow(SLOW_SECONDS)
         response = self.call_web("GET", "/profile/1")
-        check("web waited for it", response.status_code == 200 and response.elapsed.total_seconds() >= SLOW_SECONDS)
-        say("One word of the policy makes it a call that is accepted now and answered later. web is not touched:")
+        check(
+            "web waited for it",
+            response.status_code == 200 and response.elapsed.total_seconds() >= SLOW_SECONDS,
+        )
+        say(
+            "One word of the policy makes it a call that is accepted now and answered later. web is not touched:"
+        )
         self.edit("users.yaml", (FORWARD, ASYNC))
         response = self.call_web("GET", "/profile/1")
         accepted = response.json()
-        check("web got 202 and a statusUrl, at once", response.status_code == 202 and "statusUrl" in accepted
-              and response.elapsed.total_seconds() < SLOW_SECONDS)
-        say("The statusUrl is a plain URL on the name that web called, so web's way to it is the same:")
+        check(
+            "web got 202 and a statusUrl, at once",
+            response.status_code == 202
+            and "statusUrl" in accepted
+            and response.elapsed.total_seconds() < SLOW_SECONDS,
+        )
+        say(
+            "The statusUrl is a plain URL on the name that web called, so web's way to it is the same:"
+        )
         result_url = self.poll(accepted["statusUrl"])
         result = self.call_mesh(result_url)
         screen.answer(result)
-        check("the result is the answer of users", result.status_code == 200 and result.json() == self.user)
+        check(
+            "the result is the answer of users",
+            result.status_code == 200 and result.json() == self.user,
+        )
         self.make_users_slow(0)
         say("And back, as easily:")
         self.edit("users.yaml", (ASYNC, FORWARD))
         response = self.call_web("GET", "/profile/1")
-        check("web got the answer itself again", response.status_code == 200 and response.json() == self.user)
+        check(
+            "web got the answer itself again",
+            response.status_code == 200 and response.json() == self.user,
+        )
 
     def poll(self, status_url):
         """Follows an operation to its end, showing every change. Returns the URL of its result."""
@@ -148,20 +167,39 @@ class Story:
     def published(self):
         step("3. Published")
         order = {"user_id": 1, "item": "difference engine", "price": 1725}
-        say("web sells something and tells billing: requests.post('http://billing/purchases', json=...).")
+        say(
+            "web sells something and tells billing: requests.post('http://billing/purchases', json=...)."
+        )
         response = self.call_web("POST", "/buy", order)
-        check("billing wrote an invoice", response.status_code == 201 and response.json() == {"invoice": 1, **order})
-        say("Now audit wants to know of every purchase, and a sale should not fail because billing is away. So the call "
-            "becomes a message with two subscribers:")
-        self.edit("billing.yaml", (PURCHASE_TO_BILLING, PURCHASE_PUBLISHED),
-                  (REST_OF_BILLING, REST_OF_BILLING + PURCHASE_SUBSCRIPTIONS))
+        check(
+            "billing wrote an invoice",
+            response.status_code == 201 and response.json() == {"invoice": 1, **order},
+        )
+        say(
+            "Now audit wants to know of every purchase, and a sale should not fail because billing is away. So the call "
+            "becomes a message with two subscribers:"
+        )
+        self.edit(
+            "billing.yaml",
+            (PURCHASE_TO_BILLING, PURCHASE_PUBLISHED),
+            (REST_OF_BILLING, REST_OF_BILLING + PURCHASE_SUBSCRIPTIONS),
+        )
         response = self.call_web("POST", "/buy", order)
-        check("web got 202: the message is stored", response.status_code == 202 and "statusUrl" in response.json())
+        check(
+            "web got 202: the message is stored",
+            response.status_code == 202 and "statusUrl" in response.json(),
+        )
         invoices = self.listed("billing", "/purchases", lambda found: len(found) >= 2)
-        check("billing got it with its payload, and wrote an invoice as ever", invoices[1] == {"invoice": 2, **order})
+        check(
+            "billing got it with its payload, and wrote an invoice as ever",
+            invoices[1] == {"invoice": 2, **order},
+        )
         records = self.listed("audit", "/records", lambda found: len(found) >= 1)
-        check("audit got it, too, as a CloudEvent", records[0]["event"]["ce-type"] == "purchase.made"
-              and json.loads(records[0]["body"]) == order)
+        check(
+            "audit got it, too, as a CloudEvent",
+            records[0]["event"]["ce-type"] == "purchase.made"
+            and json.loads(records[0]["body"]) == order,
+        )
         self.message_status(response.json()["statusUrl"])
 
     def message_status(self, status_url):
@@ -177,18 +215,28 @@ class Story:
 
     def announced(self):
         step("4. Announced")
-        say("web changes an address: requests.put('http://users/user/1', json=...). users must answer, so the call stays "
-            "a forwarded one; but billing and audit should learn that a user changed. Not how: whoever cares may ask.")
+        say(
+            "web changes an address: requests.put('http://users/user/1', json=...). users must answer, so the call stays "
+            "a forwarded one; but billing and audit should learn that a user changed. Not how: whoever cares may ask."
+        )
         self.edit("users.yaml", (REST_OF_USERS, REST_OF_USERS + EMIT))
         change = {"email": "ada@lovelace.example"}
         response = self.call_web("PUT", "/profile/1", change)
-        check("web got the answer of users", response.status_code == 200 and response.json() == {**self.user, **change})
+        check(
+            "web got the answer of users",
+            response.status_code == 200 and response.json() == {**self.user, **change},
+        )
         self.user = response.json()
         notices = self.listed("billing", "/customer-changed", lambda found: found)
-        check("billing knows that user 1 changed, and nothing else",
-              notices[0] == {"type": "user.changed", "subject": "/user/1", "body": ""})
+        check(
+            "billing knows that user 1 changed, and nothing else",
+            notices[0] == {"type": "user.changed", "subject": "/user/1", "body": ""},
+        )
         records = self.listed("audit", "/records", lambda found: len(found) >= 2)
-        check("audit, too", records[1]["event"]["ce-type"] == "user.changed" and records[1]["body"] == "")
+        check(
+            "audit, too",
+            records[1]["event"]["ce-type"] == "user.changed" and records[1]["body"] == "",
+        )
 
     def listed(self, service, path, enough):
         """Shows what a service lists, once that is enough."""
@@ -207,30 +255,42 @@ class Story:
         step("5. A mistake")
         say("Somebody edits in a hurry. Two mistakes in one line:")
         good, _ = self.mesh.versions()
-        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (FORWARD, MISTAKES)))
+        screen.edit(
+            self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (FORWARD, MISTAKES))
+        )
         self.shown_by_control(good)
         self.shown_by_pillionctl()
         say("Meanwhile, nothing has changed for web:")
         statuses = [self.call_web("GET", "/profile/1", shown=False).status_code for _ in range(50)]
         screen.command(f"curl {self.mesh.service('web')}/profile/1      (50 times)")
         screen.output(f"HTTP 200: {statuses.count(200)} times")
-        check("traffic goes on under the last good policy", statuses.count(200) == 50
-              and set(self.mesh.versions()[1]) == {good})
+        check(
+            "traffic goes on under the last good policy",
+            statuses.count(200) == 50 and set(self.mesh.versions()[1]) == {good},
+        )
         say("And repaired:")
-        screen.edit(self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (MISTAKES, FORWARD)))
+        screen.edit(
+            self.mesh.policy_file("users.yaml"), self.mesh.edit("users.yaml", (MISTAKES, FORWARD))
+        )
         wait_for("control to be content again", lambda: not self.mesh.mistakes())
         status, text = self.ctl("validate", "policy")
         check("pillionctl is content", status == 0)
         status, text = self.ctl("status", "--control", self.mesh.rest)
-        check("all sidecars are connected and run what control serves", status == 0 and good in text)
+        check(
+            "all sidecars are connected and run what control serves", status == 0 and good in text
+        )
         check("web is served", self.call_web("GET", "/profile/1", shown=False).json() == self.user)
 
     def shown_by_control(self, good):
         mistakes = wait_for("control to see the mistakes", self.mesh.mistakes)
         screen.command(f"curl {self.mesh.rest}/v1/policy      (its check.errors)")
         screen.output(json.dumps(mistakes, indent=2))
-        check("control says where, and what was meant", len(mistakes) == 2 and "did you mean 'users'?" in mistakes[0]
-              and "did you mean 'timeout'?" in mistakes[1])
+        check(
+            "control says where, and what was meant",
+            len(mistakes) == 2
+            and "did you mean 'users'?" in mistakes[0]
+            and "did you mean 'timeout'?" in mistakes[1],
+        )
         check("it goes on serving the last good version", self.mesh.versions()[0] == good)
         log = self.mesh.log("control")
 
@@ -246,8 +306,13 @@ class Story:
 
     def shown_by_pillionctl(self):
         status, text = self.ctl("validate", "policy")
-        check("pillionctl says the same of the files, with exit status 1", status == 1
-              and "policy/users.yaml:8:23:" in text and "did you mean 'users'?" in text and "did you mean 'timeout'?" in text)
+        check(
+            "pillionctl says the same of the files, with exit status 1",
+            status == 1
+            and "policy/users.yaml:8:23:" in text
+            and "did you mean 'users'?" in text
+            and "did you mean 'timeout'?" in text,
+        )
         status, text = self.ctl("status", "--control", self.mesh.rest)
         check("and of the mesh", status == 0 and "policy/users.yaml:8:23:" in text)
 
@@ -256,100 +321,3 @@ class Story:
         status, text = self.mesh.ctl(*arguments)
         screen.output(text)
         return status, text
-
-
-def invite(mesh):
-    step("It stays up. Try, in another terminal:")
-    sidecar, users = mesh.web_sidecar, "'http://users/user/?user_id=3' -H 'Authorization: Bearer me'"
-    control = mesh.rest
-    for what, how in [
-        ("the call of web", f"curl {mesh.service('web')}/profile/3"),
-        ("the same, as web makes it", f"curl -x {sidecar} {users}"),
-        ("edit the policy", f"${{EDITOR:-nano}} {mesh.work}/policy/users.yaml"),
-        ("why a call goes where it goes", f"{mesh.programs['pillionctl']} explain --policy {mesh.work}/policy GET {users}"),
-        ("who runs which policy", f"{mesh.programs['pillionctl']} status --control {control}"),
-        ("control", f"curl {control}/v1/nodes"),
-        ("web's sidecar", f"curl {mesh.url(15000)}/clusters    (/config_dump /stats/prometheus /ready)"),
-        ("what was received", f"curl {mesh.service('billing')}/purchases {mesh.service('audit')}/records"),
-        ("make users slow", f"curl -X PUT {mesh.service('users')}/slow -H 'Content-Type: application/json' -d '{{\"seconds\": 5}}'"),
-        ("the logs", f"ls {mesh.work}/logs"),
-    ]:
-        screen.line(f"  {what}")
-        screen.line("    " + screen.paint("cyan", how))
-    screen.line()
-    screen.line("Ctrl-C ends it.")
-
-
-def stay(mesh):
-    """Until Ctrl-C. Says what the user has ended in the meantime, as what then happens is worth a look, too."""
-    said = set()
-    while True:
-        for name in mesh.ended().keys() - said:
-            screen.line(f"{name} has ended. To start it again:  {mesh.command_line(name)}")
-            said.add(name)
-        time.sleep(0.5)
-
-
-def run(options, programs, work):
-    mesh = Mesh(programs, work, usual_ports=not options.once)
-    try:
-        say(f"Starting control, and the services web, users, billing and audit with a sidecar each, in {work}")
-        mesh.start()
-        screen.line(f"  control {mesh.rest}, web {mesh.service('web')}, web's sidecar {mesh.web_sidecar}")
-        Story(mesh).tell()
-        mesh.check_alive()
-        if not options.once:
-            invite(mesh)
-            with contextlib.suppress(KeyboardInterrupt):
-                stay(mesh)
-            screen.line()
-            screen.line("Ending.")
-    except BaseException:
-        mesh.stop()
-        raise
-    bad = mesh.stop()
-    if bad:
-        raise StepFailed(f"every process ends cleanly; not so {', '.join(bad)}")
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="tools/quickstart",
-        description="Builds Pillion, starts a small mesh of real services, and shows what a policy makes of their calls.")
-    parser.add_argument("--once", action="store_true",
-                        help="end after the story, with exit status 0 only if every step did what it should")
-    parser.add_argument("--bin-dir", type=pathlib.Path, required=True, metavar="DIR",
-                        help="take the programs from DIR, which is laid out like bazel-bin, and build nothing")
-    return parser.parse_args(arguments)
-
-
-def main(arguments):
-    options = parse(arguments)
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT, too: a shell's `&` ignores it.
-        signal.signal(each, signal.default_int_handler)
-    try:
-        programs = find_programs(options.bin_dir)
-    except MeshError as error:
-        sys.exit(f"tools/quickstart: {error}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="pillion-quickstart-"))
-    try:
-        run(options, programs, work)
-    except KeyboardInterrupt:
-        screen.line("Interrupted.")
-        status = 130
-    except (MeshError, StepFailed, requests.RequestException, KeyError, ValueError) as error:
-        what = "This should have been so, but is not: " if isinstance(error, StepFailed) else ""
-        print(f"{screen.paint('red', 'tools/quickstart failed.')} {what}{error}\nLogs and state stay in {work}",
-              file=sys.stderr, flush=True)
-        return 1
-    else:
-        status = 0
-        if options.once:
-            screen.line()
-            screen.line("Every step did what it should.")
-    shutil.rmtree(work)
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,11 @@ records = []
 
 @app.post("/records")
 def record():
-    event = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith("ce-")}
+    event = {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if name.lower().startswith("ce-")
+    }
     with lock:
         records.append({"event": event, "body": request.get_data(as_text=True)})
     return "", 204

@@ -15,7 +15,10 @@ slow_seconds = 0.0
 
 def read_users():
     with open(pathlib.Path(__file__).with_name("users.csv"), encoding="utf-8", newline="") as file:
-        return {int(row["user_id"]): row | {"user_id": int(row["user_id"])} for row in csv.DictReader(file)}
+        return {
+            int(row["user_id"]): row | {"user_id": int(row["user_id"])}
+            for row in csv.DictReader(file)
+        }
 
 
 users = read_users()
@@ -23,7 +26,9 @@ users = read_users()
 
 @app.before_request
 def require_authorization():
-    if request.path.startswith("/user") and not request.headers.get("Authorization", "").startswith("Bearer "):
+    if request.path.startswith("/user") and not request.headers.get("Authorization", "").startswith(
+        "Bearer "
+    ):
         return jsonify(error="who are you? Send an Authorization header"), 401
     return None
 

@@ -24,7 +24,10 @@ def profile(user_id):
 @app.put("/profile/<int:user_id>")
 def change_profile(user_id):
     answer = requests.put(
-        f"http://users/user/{user_id}", json=request.get_json(), headers=HEADERS, timeout=TIMEOUT_SECONDS
+        f"http://users/user/{user_id}",
+        json=request.get_json(),
+        headers=HEADERS,
+        timeout=TIMEOUT_SECONDS,
     )
     return jsonify(answer.json()), answer.status_code
 
@@ -32,7 +35,10 @@ def change_profile(user_id):
 @app.post("/buy")
 def buy():
     answer = requests.post(
-        "http://billing/purchases", json=request.get_json(), headers=HEADERS, timeout=TIMEOUT_SECONDS
+        "http://billing/purchases",
+        json=request.get_json(),
+        headers=HEADERS,
+        timeout=TIMEOUT_SECONDS,
     )
     return jsonify(answer.json()), answer.status_code
 

@@ -13,7 +13,8 @@ SCRATCH = pathlib.Path(os.environ["TEST_TMPDIR"])
 # What the fragments in the documents refer to.
 CLUSTERS = "clusters:\n" + "".join(
     f"- {{ name: {name}, endpoints: [127.0.0.1:1] }}\n"
-    for name in ["users", "billing", "audit", "orders", "reports"])
+    for name in ["users", "billing", "audit", "orders", "reports"]
+)
 
 
 def validate(kind, path):
@@ -27,7 +28,14 @@ def validate(kind, path):
         command = [PILLIONCTL, "validate", path]
     else:
         command = [f"{kind}/pillion-{kind}", "--config", path, "--mode", "validate"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     return done.returncode, done.stdout
 
 
@@ -47,7 +55,9 @@ def as_policy(block):
     if block.startswith("- "):
         routes, rest = re.fullmatch(r"((?:[- ].*\n|\n)*)((?s:.*))", block).groups()
         indented = "".join(f"  {line}\n" if line else "\n" for line in routes.splitlines())
-        block = f"virtual_hosts:\n- name: fragment\n  domains: [fragment]\n  routes:\n{indented}{rest}"
+        block = (
+            f"virtual_hosts:\n- name: fragment\n  domains: [fragment]\n  routes:\n{indented}{rest}"
+        )
     return block if "clusters:" in block else CLUSTERS + block
 
 
@@ -56,7 +66,9 @@ def fields_of_schema():
     for proto in ["bootstrap", "policy"]:
         text = pathlib.Path(f"protos/pillion/config/v1/{proto}.proto").read_text(encoding="utf-8")
         text = re.sub(r"//.*", "", text)
-        for field in re.finditer(r"(?:repeated |optional )?[\w.]+ (\w+) = \d+\s*(\[.*?\])?;", text, re.DOTALL):
+        for field in re.finditer(
+            r"(?:repeated |optional )?[\w.]+ (\w+) = \d+\s*(\[.*?\])?;", text, re.DOTALL
+        ):
             default = re.search(r'default_value\s*[:=]\s*"([^"{\[]*)"', field[2] or "")
             yield field[1], default[1].strip("'") if default and default[1] else None
 
@@ -82,7 +94,10 @@ class Documents(unittest.TestCase):
         text = pathlib.Path("examples/deploy/kubernetes.yaml").read_text(encoding="utf-8")
         block = re.search(r"sidecar.yaml: \|\n((?:    .*\n)+)", text)[1]
         path = SCRATCH / "kubernetes.yaml"
-        path.write_text(re.sub("^    ", "", block, flags=re.MULTILINE).replace("POD_NAME", "orders-0"), encoding="utf-8")
+        path.write_text(
+            re.sub("^    ", "", block, flags=re.MULTILINE).replace("POD_NAME", "orders-0"),
+            encoding="utf-8",
+        )
         self.expect_valid("sidecar", path, "examples/deploy/kubernetes.yaml")
 
     def test_yaml_in_the_documents_is_valid(self):
@@ -94,7 +109,9 @@ class Documents(unittest.TestCase):
                 path = SCRATCH / f"block-{number}.yaml"
                 path.write_text(as_policy(block) if kind == "policy" else block, encoding="utf-8")
                 with self.subTest(document=document, block=block):
-                    self.expect_valid(kind, path, f"{document}:\n{path.read_text(encoding='utf-8')}")
+                    self.expect_valid(
+                        kind, path, f"{document}:\n{path.read_text(encoding='utf-8')}"
+                    )
 
     def test_reference_names_every_field_with_its_default(self):
         reference = pathlib.Path("docs/policy.md").read_text(encoding="utf-8")
@@ -103,11 +120,15 @@ class Documents(unittest.TestCase):
         self.assertGreater(len(fields), 100)
         for name, default in fields:
             with self.subTest(field=name, default=default):
-                self.assertTrue(re.search(rf"[`.]{name}\b", reference), "docs/policy.md does not name the field")
+                self.assertTrue(
+                    re.search(rf"[`.]{name}\b", reference), "docs/policy.md does not name the field"
+                )
                 if default:
                     stated = [row[2] for row in rows if re.search(rf"[`.]{name}`", row[1])]
-                    self.assertTrue(any(default in each for each in stated),
-                                    f"docs/policy.md does not state the default {default}; it says {stated}")
+                    self.assertTrue(
+                        any(default in each for each in stated),
+                        f"docs/policy.md does not state the default {default}; it says {stated}",
+                    )
 
 
 if __name__ == "__main__":
