@@ -13,6 +13,7 @@
 #include "control/delta_session.h"
 #include "control/node_registry.h"
 #include "control/snapshot.h"
+#include "core/discovery/grpc_log.h"
 #include "core/discovery/resource_types.h"
 #include "core/net/loop.h"
 #include "core/net/socket.h"
@@ -204,6 +205,7 @@ grpc::ServerBidiReactor<Request, Response>* XdsServer::Impl::Service::DeltaAggre
 }
 
 absl::Status XdsServer::Impl::Start(const std::string& address) {
+  discovery::SendGrpcLogToProcessLog();
   grpc::ServerBuilder builder;
   // Otherwise two control processes could share a port without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -1,5 +1,4 @@
-// Reading the text of policy files. No knowledge of what it means: that is the reader's
-// (policy_reader).
+// Reading the text of policy files. No knowledge of what it means: that is load.h.
 #ifndef PILLION_CORE_CONFIG_SOURCES_H_
 #define PILLION_CORE_CONFIG_SOURCES_H_
 

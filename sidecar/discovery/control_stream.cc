@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/discovery/grpc_log.h"
 #include "envoy/service/discovery/v3/discovery.grpc.pb.h"
 
 namespace pillion::discovery {
@@ -14,6 +15,7 @@ using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  SendGrpcLogToProcessLog();
   grpc::ChannelArguments arguments;
   // The source has a back-off of its own: each attempt gets a fresh connection and one try.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
