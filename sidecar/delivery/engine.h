@@ -65,7 +65,7 @@ class Engine {
 
   // Recovers what the last process left (running becomes pending, due now) and starts. The hooks
   // may be called before this returns. Every dispatched delivery must be answered by one
-  // Complete(), also after an abort.
+  // Complete(), also after an abort. REQUIRES: called once, and OK before anything else is asked.
   absl::Status Start(std::function<void(ClaimedDelivery)> dispatch,
                      std::function<void(uint64_t claim)> abort);
 
