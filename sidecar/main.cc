@@ -39,6 +39,8 @@ class Signals {
     for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    // A file at its limit (ulimit -f) is a full disk, which is told, and no reason to die.
+    signal(SIGXFSZ, SIG_IGN);
   }
   void Serve(Sidecar& sidecar) {
     thread_ = std::thread([this, &sidecar] {

@@ -33,12 +33,14 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection,
                                        bool preferred) const {
   const std::string path = StrCat(collection, id);
   const std::string url = UrlOf(call, path);
+  const HeaderEdits::Replacements texts = {{"{operation}", ToAbsl(id)}, {"{status_url}", url}};
+  const HeaderEdits own_headers = headers_.Filled(texts);
   std::string body;
   http::ResponseHead head;
   head.status = status_;
   if (own_) {
-    body = absl::StrReplaceAll(body_, {{"{operation}", ToAbsl(id)}, {"{status_url}", url}});
-    headers_.Apply(head.headers);
+    body = absl::StrReplaceAll(body_, texts);
+    own_headers.Apply(head.headers);
     if (!body.empty() && !head.headers.Has(HeaderId::kContentType)) {
       const bool json = body.front() == '{' || body.front() == '[';
       head.headers.Add(HeaderId::kContentType, json ? kJson : "text/plain");

@@ -27,6 +27,8 @@ using Verdict = AttemptOutcome::Verdict;
 
 // What is read of a subscriber's answer, which is kept for the dead letters only.
 constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
+// How long a delivery rests whose cluster is gone from the policy.
+constexpr absl::Duration kPostponement = absl::Seconds(1);
 
 bool IsCall(const delivery::ClaimedDelivery& delivery) {
   return delivery.message->kind == delivery::MessageKind::kAsync;
@@ -66,7 +68,8 @@ class Attempt {
     spec_ = DecodeAttemptSpec(delivery_.spec.extra);
     const auto cluster = snapshot_.clusters.find(delivery_.cluster);
     if (cluster == snapshot_.clusters.end()) {
-      co_return Again(StrCat("the policy defines no cluster '", delivery_.cluster, "'"));
+      co_return Postponed(StrCat("the policy defines no cluster '", delivery_.cluster,
+                                 "' now; waiting until it does"));
     }
     upstream::AcquireOptions options;
     upstream::AcquireResult acquired =
@@ -153,6 +156,14 @@ class Attempt {
     if (IsCall(delivery_) && !RetryConditions().Matches(failure, /*idempotent=*/true)) {
       outcome.verdict = Verdict::kPermanentFailure;
     }
+    return outcome;
+  }
+
+  // There is nobody to call. The policy may bring the cluster back, and until then no retry is used up.
+  static AttemptOutcome Postponed(std::string error) {
+    AttemptOutcome outcome = Again(std::move(error));
+    outcome.verdict = Verdict::kPostponed;
+    outcome.retry_after = kPostponement;
     return outcome;
   }
 

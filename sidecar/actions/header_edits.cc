@@ -1,5 +1,6 @@
 #include "sidecar/actions/header_edits.h"
 
+#include "absl/strings/str_replace.h"
 #include "pillion/config/v1/policy.pb.h"
 
 namespace pillion::sidecar {
@@ -14,6 +15,12 @@ HeaderEdits::HeaderEdits(const Values& add, const Names& remove)
     }
     add_.push_back({value.name(), value.value(), mode});
   }
+}
+
+HeaderEdits HeaderEdits::Filled(const Replacements& replacements) const {
+  HeaderEdits filled = *this;
+  for (Addition& addition : filled.add_) absl::StrReplaceAll(replacements, &addition.value);
+  return filled;
 }
 
 void HeaderEdits::Apply(http::HeaderList& headers) const {

@@ -6,8 +6,10 @@
 #include <google/protobuf/repeated_field.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "core/http/head.h"
 
 namespace pillion::config::v1 {
@@ -27,6 +29,11 @@ class HeaderEdits {
   HeaderEdits(const Values& add, const Names& remove);
 
   void Apply(http::HeaderList& headers) const;
+
+  // The same edits with every `{name}` in a value replaced. The texts are then views of the copy.
+  using Replacements = std::vector<std::pair<absl::string_view, absl::string_view>>;
+  HeaderEdits Filled(const Replacements& replacements) const;
+
   bool empty() const { return add_.empty() && remove_.empty(); }
 
  private:

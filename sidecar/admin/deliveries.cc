@@ -13,6 +13,7 @@
 #include "core/strings.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/delivery/engine.h"
+#include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar::admin {
 namespace {
@@ -27,6 +28,7 @@ constexpr std::string_view kCollection = "/.pillion/deliveries";
 constexpr std::string_view kReplay = ":replay";
 constexpr std::string_view kDrop = ":drop";
 constexpr size_t kMaxBody = 1024 * 1024;
+constexpr size_t kShownOfAnswer = 2048;
 
 Json TimeJson(const std::optional<absl::Time>& time) {
   if (!time) return nullptr;
@@ -67,6 +69,18 @@ Json DeliveryJson(const delivery::MessageSummary& message, const DeliveryView& d
   json["nextAttemptAt"] = TimeJson(delivery.next_attempt_at);
   json["lastStatus"] = delivery.last_status == 0 ? Json() : Json(delivery.last_status);
   json["error"] = delivery.last_error;
+  return json;
+}
+
+// The answer that was kept, as far as a person wants to look at it.
+Json AnswerJson(const delivery::Answer& answer) {
+  Json json;
+  json["status"] = answer.status;
+  json["headers"] = Json::array();
+  if (const auto fields = delivery::DecodeFields(answer.headers)) {
+    for (const auto& [name, value] : *fields) json["headers"].push_back(StrCat(name, ": ", value));
+  }
+  json["body"] = answer.body.substr(0, kShownOfAnswer);
   return json;
 }
 
@@ -255,7 +269,12 @@ class DeliveriesRequest {
     Json json;
     json["deliveries"] = Json::array();
     for (const DeliveryView& delivery : view->deliveries) {
-      json["deliveries"].push_back(DeliveryJson(view->message, delivery));
+      Json entry = DeliveryJson(view->message, delivery);
+      absl::StatusOr<delivery::DeliveryResult> result =
+          co_await GetResult(engine_, delivery.id, exchange_.scope());
+      const bool answered = result.ok() && result->answer;
+      entry["answer"] = answered ? AnswerJson(*result->answer) : Json();
+      json["deliveries"].push_back(std::move(entry));
     }
     co_await Send(status, json);
   }
