@@ -235,11 +235,12 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
   absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
       CompileSnapshot(std::move(policy), version, clusters_);
   if (!snapshot.ok()) return snapshot.status();
+  // First the workers, then /ready: a call made after it said yes finds the policy.
+  for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
   {
     std::lock_guard lock(mutex_);
     snapshot_ = *snapshot;
   }
-  for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
   kLog.Info("policy ", version, " is in effect: ", (*snapshot)->policy->virtual_hosts_size(),
             " virtual hosts, ", (*snapshot)->policy->clusters_size(), " clusters, ",
             (*snapshot)->policy->subscriptions_size(), " subscriptions");

@@ -50,7 +50,10 @@ absl::StatusOr<std::string_view> BodyReader::ReadBuffered() {
       break;
     case BodyFraming::kChunked: {
       const ChunkedDecoder::Result result = decoder_.Decode(in_.view());
-      if (result.failed) return absl::InvalidArgumentError(result.error.reason);
+      if (result.failed) {
+        error_status_ = result.error.status;
+        return absl::InvalidArgumentError(result.error.reason);
+      }
       held_ = result.consumed;
       piece = result.data;
       done_ = result.done;

@@ -42,6 +42,9 @@ class BodyReader {
   // Body bytes handed out so far, without framing.
   uint64_t bytes() const { return bytes_; }
 
+  // After an InvalidArgument: the status that a caller who sent this is to hear (400 or 431).
+  int error_status() const { return error_status_; }
+
  private:
   void Release();  // gives up the piece handed out last
 
@@ -52,6 +55,7 @@ class BodyReader {
   uint64_t remaining_ = 0;
   uint64_t bytes_ = 0;
   size_t held_ = 0;  // bytes at the front of in_ that the last piece covers
+  int error_status_ = 400;
   bool done_ = true;
 };
 

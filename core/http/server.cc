@@ -32,10 +32,11 @@ void ServerContext::Drain() {
 }
 
 ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
-                               net::CancelScope& connection_scope)
+                               const bool& draining, net::CancelScope& connection_scope)
     : socket_(socket),
       in_(in),
       caller_(caller),
+      draining_(draining),
       scope_(connection_scope.loop(), &connection_scope),
       body_(socket, in),
       writer_(socket),
@@ -51,7 +52,14 @@ net::Task<absl::StatusOr<std::string_view>> ServerExchange::ReadBody(net::Cancel
     }
   }
   absl::StatusOr<std::string_view> piece = co_await body_.Read(scope);
+  if (!piece.ok() && !scope.canceled()) keep_alive_ = false;  // its end will never be found
   co_return piece;
+}
+
+absl::StatusOr<std::string_view> ServerExchange::ReadBufferedBody() {
+  absl::StatusOr<std::string_view> piece = body_.ReadBuffered();
+  if (!piece.ok()) keep_alive_ = false;
+  return piece;
 }
 
 net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string_view first,
@@ -84,7 +92,7 @@ net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string
     if (framing.kind == BodyFraming::kLength && framing.length == 0) end = true;
   }
   // A caller that still waits for its 100-continue may or may not send the body now.
-  if (continue_due_) keep_alive_ = false;
+  if (continue_due_ || draining_) keep_alive_ = false;
   if (!upgraded_) {
     head.headers.Remove(HeaderId::kConnection);
     if (!keep_alive_) head.headers.Add(HeaderId::kConnection, "close");
@@ -165,10 +173,9 @@ class ServerConnection {
   }
 
   net::Task<bool> ServeOne() {
-    ServerExchange exchange(socket_, in_, caller_, scope_);
+    ServerExchange exchange(socket_, in_, caller_, context_.draining, scope_);
     const bool begun = co_await ReadHead(exchange);
     if (!begun) co_return false;
-    if (context_.draining) exchange.keep_alive_ = false;
     co_await context_.handler.Handle(exchange);
     socket_.CancelOnClose(nullptr);
     if (!exchange.writer_.done()) {

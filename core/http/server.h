@@ -30,9 +30,10 @@ struct ServerOptions {
 // One request and its answer. Made by the connection, lives until the handler returns.
 class ServerExchange {
  public:
-  // `caller` is the peer's address without its port.
+  // `caller` is the peer's address without its port. `draining`, true from any time on, makes an answer
+  // that has not begun by then the connection's last.
   ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
-                 net::CancelScope& connection_scope);
+                 const bool& draining, net::CancelScope& connection_scope);
 
   // The request. The handler may edit its headers. Views point into memory that stays until the end of
   // the exchange.
@@ -45,8 +46,10 @@ class ServerExchange {
 
   // The request's body. A caller that expects 100-continue is told to go on at the first read.
   net::Task<absl::StatusOr<std::string_view>> ReadBody(net::CancelScope& scope);
-  absl::StatusOr<std::string_view> ReadBufferedBody() { return body_.ReadBuffered(); }
+  absl::StatusOr<std::string_view> ReadBufferedBody();
   bool body_done() const { return body_.done(); }
+  // After one of these failed with InvalidArgument: the status to answer with.
+  int body_error_status() const { return body_.error_status(); }
   uint64_t body_bytes() const { return body_.bytes(); }
 
   // Sends the answer's head together with the first piece of its body. `head.body` says how the body is
@@ -96,6 +99,7 @@ class ServerExchange {
   net::Socket& socket_;
   net::Buffer& in_;
   const std::string_view caller_;
+  const bool& draining_;
   net::Buffer head_bytes_;
   net::CancelScope scope_;
   RequestHead request_;

@@ -101,6 +101,13 @@ bool IsJsonType(std::string_view type) {
   return lower.empty() || lower.ends_with("/json") || lower.ends_with("+json");
 }
 
+// JSON text can hold nothing else.
+bool IsUtf8(const std::string& text) {
+  using Handler = nlohmann::json::error_handler_t;
+  const nlohmann::json json(text);
+  return json.dump(-1, ' ', false, Handler::ignore) == json.dump(-1, ' ', false, Handler::replace);
+}
+
 absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
   const nlohmann::json json = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
@@ -193,23 +200,24 @@ void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* h
 }
 
 std::string ToStructured(const CloudEvent& event, bool payload) {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : event.attributes) {
     if (name != "datacontenttype" || payload) json[name] = value;
   }
+  std::string raw;  // JSON data goes in as it is: parsing could change its numbers
   if (payload && !event.data.empty()) {
     const std::string_view type = event.Get("datacontenttype");
-    nlohmann::json data;
-    if (IsJsonType(type)) data = nlohmann::json::parse(event.data, nullptr, false);
-    if (IsJsonType(type) && !data.is_discarded()) {
-      json["data"] = data;
-    } else if (StartsWithIgnoreCase(type, "text/")) {
+    if (IsJsonType(type) && nlohmann::json::accept(event.data)) {
+      raw = StrCat(json.empty() ? "" : ",", R"("data":)", event.data, "}");
+    } else if (StartsWithIgnoreCase(type, "text/") && IsUtf8(event.data)) {
       json["data"] = event.data;
     } else {
       json["data_base64"] = absl::Base64Escape(event.data);
     }
   }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (!raw.empty()) text.replace(text.size() - 1, 1, raw);
+  return text;
 }
 
 }  // namespace pillion::sidecar

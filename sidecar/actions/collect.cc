@@ -37,7 +37,7 @@ net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t li
     if (!piece.ok()) {
       if (absl::IsInvalidArgument(piece.status())) {
         const std::string detail(piece.status().message());
-        co_await Fail(call, 400, "DPE", detail);
+        co_await Fail(call, call.exchange.body_error_status(), "DPE", detail);
       } else if (absl::IsDeadlineExceeded(piece.status())) {
         const std::string detail(piece.status().message());
         co_await Fail(call, 408, "DPE", detail);

@@ -47,6 +47,9 @@ std::string_view FlagOf(upstream::AcquireFailure failure) {
   return "";
 }
 
+// Of one call; an upstream that sends more before its answer is not going to send one.
+constexpr int kMaxInformational = 100;
+
 struct WeightedCluster {
   std::shared_ptr<const upstream::ClusterConfig> cluster;
   uint32_t weight;
@@ -91,7 +94,7 @@ class Forwarding {
     absl::Status begun = body_.Begin();
     if (!begun.ok()) {
       const std::string detail = std::string(begun.message());
-      co_await Fail(call_, 400, "DPE", detail);
+      co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
       co_return;
     }
     upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
@@ -175,7 +178,9 @@ class Forwarding {
     } else {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
       stats_.rq_xx.Add(head.status);
-      const bool retry = config_.retry_on.Matches(head.status) && MayRetry();
+      const bool retry_due = config_.retry_on.Matches(head.status);
+      const bool retry = retry_due && BeginRetry();
+      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
       if (retry) {
         uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
         co_await uploads.Join();
@@ -210,35 +215,63 @@ class Forwarding {
   // The final head of the answer; informational ones go to the caller as they come.
   net::Task<absl::Status> ReadHead(http::ClientConnection& connection, http::ResponseHead& head,
                                    net::CancelScope& scope) {
-    while (true) {
-      absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, scope);
+    int informational = 0;
+    while (informational <= kMaxInformational) {
+      const uint64_t received = call_.exchange.body_bytes();
+      absl::Status status = co_await ReadHeadUnlessIdle(connection, head, scope);
+      const bool caller_is_busy = absl::IsDeadlineExceeded(status) && !scope.canceled() &&
+                                  call_.exchange.body_bytes() != received;
+      if (caller_is_busy) continue;
       if (!status.ok()) co_return status;
       if (head.status == 101 && !upgrade_) {
         co_return absl::InvalidArgumentError("101 without a request to upgrade");
       }
       if (head.status >= 200 || head.status == 101) co_return absl::OkStatus();
+      ++informational;
       http::RemoveHopByHop(&head.headers);
       absl::Status passed = co_await call_.exchange.SendInformational(head, scope);
       if (!passed.ok()) co_return passed;
     }
+    const std::string reason =
+        StrCat("more than ", kMaxInformational, " informational answers and no final one");
+    co_return absl::InvalidArgumentError(reason);
   }
 
-  bool MayRetry() const {
-    return attempts_ <= config_.num_retries && body_.replayable() && !scope_.canceled();
-  }
-
-  // Waits before the next attempt. False when there will be none: then the caller has been answered.
-  net::Task<bool> BackOff() {
-    retry_ = call_.services.clusters.TryBeginRetry(cluster_);
-    if (!retry_) {
-      const std::string detail = StrCat("a retry was due, but cluster '", cluster_.name,
-            "' has as many under way as "
-            "circuit_breakers.max_retries allows");
-      co_await Fail(call_, 503, "UO", detail);
-      co_return false;
+  // One head, waiting for it no longer than the route's idle_timeout.
+  net::Task<absl::Status> ReadHeadUnlessIdle(http::ClientConnection& connection,
+                                             http::ResponseHead& head, net::CancelScope& scope) {
+    const net::Duration limit = config_.idle_timeout;
+    const bool limited = limit > net::Duration::zero() &&
+                         (config_.timeout == net::Duration::zero() || limit < config_.timeout);
+    if (!limited) {
+      absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, scope);
+      co_return status;
     }
-    const net::Duration limit =
-        std::min(config_.max_interval, config_.base_interval * (int64_t{1} << std::min(attempts_ - 1, 20u)));
+    net::CancelScope idle(loop_, &scope);
+    idle.SetDeadline(loop_.now() + limit, "the route's idle_timeout");
+    absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, idle);
+    co_return status;
+  }
+
+  // Whether another attempt follows, as far as the policy, the request's body and the cluster's budget for
+  // retries allow it. A retry beyond the budget is just not made: the caller hears what there is to hear.
+  bool BeginRetry() {
+    retry_ = upstream::UseSlot();  // that of the attempt before
+    if (attempts_ > config_.num_retries || !body_.replayable() || scope_.canceled()) return false;
+    retry_ = call_.services.clusters.TryBeginRetry(cluster_);
+    return static_cast<bool>(retry_);
+  }
+
+  // The longest wait before the next attempt.
+  net::Duration BackOffLimit() const {
+    net::Duration limit = config_.base_interval;
+    for (uint32_t i = 1; i < attempts_ && limit < config_.max_interval; ++i) limit *= 2;
+    return std::min(limit, config_.max_interval);
+  }
+
+  // Waits before the next attempt. False when the call has ended meanwhile.
+  net::Task<bool> BackOff() {
+    const net::Duration limit = BackOffLimit();
     const auto wait = net::Duration(
         telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(limit.count()) + 1));
     absl::Status slept = co_await net::SleepUntil(loop_.now() + wait, scope_);
@@ -255,7 +288,7 @@ class Forwarding {
     }
     if (absl::IsInvalidArgument(scope_.status())) {
       const std::string detail = std::string(scope_.status().message());
-      co_await Fail(call_, 400, "DPE", detail);
+      co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
     } else if (absl::IsDeadlineExceeded(scope_.status())) {
       stats_.rq_timeout.Add();
       const std::string detail = StrCat("cluster '", cluster_.name,
@@ -275,7 +308,7 @@ class Forwarding {
     if (acquired.host_id != 0) tried_.push_back(acquired.host_id);
     const bool failed_to_connect = acquired.failure == upstream::AcquireFailure::kConnectFailed ||
                                    acquired.failure == upstream::AcquireFailure::kConnectTimeout;
-    if (failed_to_connect && config_.retry_on.Matches(AttemptFailure::kConnect, true) && MayRetry()) {
+    if (failed_to_connect && config_.retry_on.Matches(AttemptFailure::kConnect, true) && BeginRetry()) {
       const bool again = co_await BackOff();
       co_return again;
     }
@@ -309,7 +342,7 @@ class Forwarding {
     }
     stats_.rq_rx_reset.Add();
     const bool idempotent = IsIdempotent(call_.request().method);
-    if (config_.retry_on.Matches(failure, idempotent) && MayRetry()) {
+    if (config_.retry_on.Matches(failure, idempotent) && BeginRetry()) {
       fresh_ = failure == AttemptFailure::kStale;
       if (fresh_) tried_.pop_back();  // says nothing about the host
       const bool again = co_await BackOff();
@@ -357,9 +390,10 @@ class Forwarding {
       }
       piece = co_await connection.ReadBody(idle);
       if (!piece.ok()) {
-        call_.record.flag = scope_.canceled() && call_.scope().canceled() ? "DC"
-                            : absl::IsDeadlineExceeded(piece.status())    ? "UT"
-                                                                          : "UC";
+        call_.record.flag = call_.scope().canceled()                   ? "DC"
+                            : absl::IsDeadlineExceeded(piece.status()) ? "UT"
+                            : absl::IsInvalidArgument(piece.status())  ? "UPE"
+                                                                       : "UC";
         co_return;  // the connection is cut: a part must not pass for the whole
       }
       sent = co_await call_.exchange.SendBody(*piece, connection.body_done(), scope_);
