@@ -5,11 +5,10 @@
 
 #include <cassert>
 #include <memory>
+#include <mutex>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "core/config/diagnostic.h"
 #include "core/config/reader.h"
 #include "core/config/rules.h"
@@ -30,7 +29,7 @@ class DefaultCache {
  public:
   // A message of the field's containing type with nothing but the field set, to its default.
   const Message& Get(const FieldDescriptor& field) {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     std::unique_ptr<const Message>& entry = entries_[&field];
     if (entry == nullptr) entry = Parse(field);
     return *entry;
@@ -50,9 +49,9 @@ class DefaultCache {
     return holder;
   }
 
-  absl::Mutex mutex_;
-  absl::flat_hash_map<const FieldDescriptor*, std::unique_ptr<const Message>> entries_
-      ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  absl::flat_hash_map<const FieldDescriptor*, std::unique_ptr<const Message>> entries_;
 };
 
 const Message& DefaultOf(const FieldDescriptor& field) {
