@@ -118,7 +118,7 @@ absl::Status Sidecar::Open() {
       admin::AdminServer::Open(*loop_, bootstrap_.admin().address(), *this);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
-  return absl::OkStatus();
+  return StartDeliveries();
 }
 
 absl::Status Sidecar::OpenStore() {
@@ -199,8 +199,9 @@ absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
   return absl::OkStatus();
 }
 
-void Sidecar::StartDeliveries() {
-  absl::Status started = engine_->Start(
+absl::Status Sidecar::StartDeliveries() {
+  // The workers do not run yet: what is dispatched already waits in their mailboxes.
+  return engine_->Start(
       [this](delivery::ClaimedDelivery delivery) {
         const size_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
         workers_[next % workers_.size()]->Attempt(std::move(delivery));
@@ -208,8 +209,6 @@ void Sidecar::StartDeliveries() {
       [this](uint64_t claim) {
         for (std::unique_ptr<Worker>& worker : workers_) worker->AbortAttempt(claim);
       });
-  // The store was opened a moment ago; what fails now is told by every call that needs it.
-  if (!started.ok()) kLog.Error("the delivery store: ", started.ToString());
 }
 
 void Sidecar::StartPolicySource() {
@@ -262,7 +261,6 @@ int Sidecar::Run() {
   }
   kLog.Info("admin on ", admin_->address().ToString());
   for (std::unique_ptr<Worker>& worker : workers_) worker->Start();
-  StartDeliveries();
   StartPolicySource();
   admin_->Start();
   loop_->Run();
@@ -279,31 +277,33 @@ void Sidecar::Shutdown() {
     _exit(1);
   }
   loop_->Post([this] {
-    quitting_ = true;
     kLog.Info("shutting down: no new calls; running ones may finish");
     engine_->StopDispatching();
     drain_timer_ = std::make_unique<DrainTimer>(*this);
     drain_timer_->Arm(loop_->timers(), net::Clock::now() + ToChrono(bootstrap_.drain_timeout()));
     Drain();
-    OnAllDrained();
+    // The engine answers in order: after this answer it dispatches no more.
+    engine_->Get("", [this](absl::StatusOr<delivery::MessageView>) {
+      loop_->Post([this] { FinishWorkers(); });
+    });
   });
 }
 
 void Sidecar::Drain() {
   if (draining_) return;
   draining_ = true;
+  for (std::unique_ptr<Worker>& worker : workers_) worker->Drain();
+}
+
+void Sidecar::FinishWorkers() {
   for (std::unique_ptr<Worker>& worker : workers_) {
-    worker->Drain([this] { loop_->Post([this] { OnWorkerDrained(); }); });
+    worker->Finish([this] { loop_->Post([this] { OnWorkerFinished(); }); });
   }
 }
 
-void Sidecar::OnWorkerDrained() {
-  ++drained_workers_;
-  OnAllDrained();
-}
-
-void Sidecar::OnAllDrained() {
-  if (!quitting_ || drained_workers_ < workers_.size()) return;
+void Sidecar::OnWorkerFinished() {
+  ++finished_workers_;
+  if (finished_workers_ < workers_.size()) return;
   drain_timer_.reset();
   admin_->Stop([this] { loop_->Stop(); });
 }

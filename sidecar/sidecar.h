@@ -49,12 +49,12 @@ class Sidecar final : public admin::Backend {
   absl::Status OpenStore();
   absl::Status OpenWorkers();
   absl::Status OpenListener(const config::v1::Listener& listener);
-  void StartDeliveries();
+  absl::Status StartDeliveries();
   void StartPolicySource();
   absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version);
   void Drain();
-  void OnWorkerDrained();
-  void OnAllDrained();
+  void FinishWorkers();
+  void OnWorkerFinished();
 
   // admin::Backend, on the main loop.
   admin::Readiness readiness() const override;
@@ -97,9 +97,8 @@ class Sidecar final : public admin::Backend {
   std::atomic<size_t> next_worker_{0};
   // The main loop's:
   std::unique_ptr<DrainTimer> drain_timer_;
-  size_t drained_workers_ = 0;
+  size_t finished_workers_ = 0;
   bool draining_ = false;
-  bool quitting_ = false;
 };
 
 }  // namespace pillion::sidecar

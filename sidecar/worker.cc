@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/http/problem.h"
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
@@ -12,11 +13,13 @@ namespace {
 
 constexpr log::Logger kLog("worker");
 
-constexpr std::string_view kTooManyConnections =
-    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n"
-    "pillion-flag: UO\r\nconnection: close\r\ncontent-length: 139\r\n\r\n"
-    R"({"type":"about:blank","title":"Service Unavailable","status":503,"flag":"UO","detail":"the sidecar has limits.max_connections open already"})"
-    "\n";
+std::string TooManyConnections() {
+  http::Problem problem(503, "UO", "the sidecar has limits.max_connections open already");
+  const std::string body = http::ToJson(problem) + "\n";
+  return StrCat("HTTP/1.1 503 Service Unavailable\r\ncontent-type: ", http::kProblemContentType,
+                "\r\npillion-flag: UO\r\nconnection: close\r\ncontent-length: ", body.size(),
+                "\r\n\r\n", body);
+}
 
 // How long to wait when the process is out of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
@@ -149,17 +152,19 @@ net::Task<void> Worker::Serve(net::Socket socket, Port& port) {
     stats.cx_active.Add();
     co_await http::ServeConnection(std::move(socket), port.context, connections_.scope());
     stats.cx_active.Subtract();
+    open.fetch_sub(1, std::memory_order_relaxed);
   } else {
+    open.fetch_sub(1, std::memory_order_relaxed);
     stats.cx_overflow.Add();
     co_await Refuse(std::move(socket));
   }
-  open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 net::Task<void> Worker::Refuse(net::Socket socket) {
   net::CancelScope scope(*loop_, &connections_.scope());
   scope.SetDeadline(loop_->now() + std::chrono::seconds(1), "refusing");
-  absl::Status sent = co_await socket.Send(scope, kTooManyConnections);
+  const std::string answer = TooManyConnections();
+  absl::Status sent = co_await socket.Send(scope, answer);
   if (!sent.ok()) co_return;
   // The request is read and dropped: closing over it would reset the connection, and the answer with it.
   socket.ShutdownSend();
@@ -172,19 +177,27 @@ net::Task<void> Worker::Refuse(net::Socket socket) {
   }
 }
 
-void Worker::Drain(std::function<void()> done) {
-  loop_->Post([this, done = std::move(done)]() mutable {
-    background_.Spawn(DrainAll(std::move(done)));
-  });
+void Worker::Drain() {
+  loop_->Post([this] { background_.Spawn(CloseListeners()); });
 }
 
-net::Task<void> Worker::DrainAll(std::function<void()> done) {
+net::Task<void> Worker::CloseListeners() {
   acceptors_.scope().Cancel(absl::CancelledError("draining"));
   co_await acceptors_.Join();
   for (std::unique_ptr<Port>& port : ports_) {
     port->listener.reset();
     port->context.Drain();
   }
+}
+
+void Worker::Finish(std::function<void()> done) {
+  loop_->Post([this, done = std::move(done)]() mutable {
+    background_.Spawn(FinishAll(std::move(done)));
+  });
+}
+
+net::Task<void> Worker::FinishAll(std::function<void()> done) {
+  co_await acceptors_.Join();
   co_await connections_.Join();
   co_await attempts_.Join();
   done();

@@ -65,12 +65,15 @@ class Worker {
   // Aborts the attempt if it runs here. Any thread.
   void AbortAttempt(uint64_t claim);
 
-  // Stops accepting and closes idle connections. `done` is called on the worker's thread when the last
-  // call and the last attempt have ended. Any thread, once.
-  void Drain(std::function<void()> done);
-  // Cuts off what still runs, so that Drain() comes to its end. Any thread.
+  // Stops accepting and closes idle connections; the others close with their current answer. Any thread,
+  // once.
+  void Drain();
+  // Calls `done` on the worker's thread when the last call and the last attempt have ended. REQUIRES:
+  // Drain() was called, and no attempt comes any more. Any thread, once.
+  void Finish(std::function<void()> done);
+  // Cuts off what still runs, so that Finish() comes to its end. Any thread.
   void CutOff();
-  // Ends the thread. REQUIRES: drained.
+  // Ends the thread. REQUIRES: finished.
   void Stop();
 
   std::string_view io_name() const { return loop_->io_name(); }
@@ -87,7 +90,8 @@ class Worker {
   net::Task<void> AcceptAll(Port& port);
   net::Task<void> Serve(net::Socket socket, Port& port);
   net::Task<void> Refuse(net::Socket socket);
-  net::Task<void> DrainAll(std::function<void()> done);
+  net::Task<void> CloseListeners();
+  net::Task<void> FinishAll(std::function<void()> done);
 
   const size_t index_;
   const WorkerOptions& options_;

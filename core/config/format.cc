@@ -177,6 +177,24 @@ std::string CheckRetryOn(std::string_view text) {
   return "";
 }
 
+std::string Check(bool good, std::string_view what, std::string_view text) {
+  return good ? "" : Expected(what, text);
+}
+
+std::string CheckHeaderName(std::string_view text) {
+  return Check(!text.empty() && text.size() <= kMaxTextBytes && ConsistsOf(text, IsTokenChar),
+               "a header name such as x-tier", text);
+}
+
+// Editing these by hand would make two recipients see two different messages.
+std::string CheckEditableHeaderName(std::string_view text) {
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(text));
+  if (lower == "content-length" || lower == "transfer-encoding" || lower == "connection")
+    return StrCat("'", text, "' frames the message and is set by the sidecar alone");
+  if (lower == "host") return "the host is changed by host_rewrite";
+  return CheckHeaderName(text);
+}
+
 std::string CheckPath(std::string_view text) {
   if (text.empty() || text.front() != '/') return Expected("a path that starts with '/'", text);
   if (text.find_first_of("?#") != std::string_view::npos) return "a path has no '?' and no '#'";
@@ -196,10 +214,6 @@ std::string CheckMethod(std::string_view text) {
   const std::string upper = absl::AsciiStrToUpper(ToAbsl(text));
   return text == upper ? ""
                        : StrCat("methods are written in upper case; did you mean '", upper, "'?");
-}
-
-std::string Check(bool good, std::string_view what, std::string_view text) {
-  return good ? "" : Expected(what, text);
 }
 
 }  // namespace
@@ -228,8 +242,9 @@ std::string CheckFormat(FieldRules::Format format, std::string_view text) {
     case FieldRules::TOPIC_PATTERN:
       return CheckTopic(text, /*pattern=*/true);
     case FieldRules::HEADER_NAME:
-      return Check(!text.empty() && text.size() <= kMaxTextBytes && ConsistsOf(text, IsTokenChar),
-                   "a header name such as x-tier", text);
+      return CheckHeaderName(text);
+    case FieldRules::EDITABLE_HEADER_NAME:
+      return CheckEditableHeaderName(text);
     case FieldRules::HEADER_VALUE:
       return std::any_of(text.begin(), text.end(),
                          [](char c) { return absl::ascii_iscntrl(c) && c != '\t'; })
@@ -256,6 +271,8 @@ std::string CheckFormat(FieldRules::Format format, std::string_view text) {
 
 std::string CheckRewrite(std::string_view pattern, std::string_view substitution) {
   if (!CheckRegex(pattern).empty()) return "";
+  if (!ConsistsOf(substitution, [](char c) { return absl::ascii_isgraph(c); }))
+    return "a path has no white space, control or non-ASCII characters";
   const re2::RE2 regex(re2::StringPiece(pattern.data(), pattern.size()), re2::RE2::Quiet);
   std::string error;
   return regex.CheckRewriteString(re2::StringPiece(substitution.data(), substitution.size()),

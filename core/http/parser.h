@@ -23,7 +23,7 @@
 // 9110 section 8.6).
 //
 // An Upgrade to h2c, HTTP or TLS is ignored (RFC 9110 section 7.8 allows it): what follows a 101 of
-// those is HTTP again, and it would pass unseen.
+// those is HTTP again, and it would pass unseen. So is one in a request with a body.
 //
 // Nothing here allocates for up to 32 headers. Pure functions but for HeadScanner, which belongs to
 // one connection.

@@ -42,15 +42,17 @@ ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string
       writer_(socket),
       start_time_(connection_scope.loop().now()) {}
 
+net::Task<absl::Status> ServerExchange::SendContinue(net::CancelScope& scope) {
+  if (!std::exchange(continue_due_, false)) co_return absl::OkStatus();
+  // A caller that sent its body without waiting needs no permission any more.
+  if (!in_.empty() || writer_.started()) co_return absl::OkStatus();
+  absl::Status sent = co_await socket_.Send(scope, kContinue);
+  co_return sent;
+}
+
 net::Task<absl::StatusOr<std::string_view>> ServerExchange::ReadBody(net::CancelScope& scope) {
-  if (continue_due_) {
-    continue_due_ = false;
-    // A caller that sent its body without waiting needs no permission any more.
-    if (in_.empty() && !writer_.started()) {
-      absl::Status status = co_await socket_.Send(scope, kContinue);
-      if (!status.ok()) co_return status;
-    }
-  }
+  absl::Status told = co_await SendContinue(scope);
+  if (!told.ok()) co_return told;
   absl::StatusOr<std::string_view> piece = co_await body_.Read(scope);
   if (!piece.ok() && !scope.canceled()) keep_alive_ = false;  // its end will never be found
   co_return piece;
@@ -169,10 +171,18 @@ class ServerConnection {
     net::CancelScope idle(scope_.loop(), &context_.idle_scope);
     idle.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
     absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle);
+    const bool drained = !received.ok() && context_.draining && !scope_.canceled();
+    if (drained && !served_) {
+      // A call may be on its way on a connection that has just been opened.
+      net::CancelScope grace(scope_.loop(), &scope_);
+      grace.SetDeadline(scope_.loop().now() + kLinger, "draining");
+      received = co_await socket_.Receive(in_, grace);
+    }
     co_return received.ok() && *received > 0;
   }
 
   net::Task<bool> ServeOne() {
+    served_ = true;
     ServerExchange exchange(socket_, in_, caller_, context_.draining, scope_);
     const bool begun = co_await ReadHead(exchange);
     if (!begun) co_return false;
@@ -268,6 +278,7 @@ class ServerConnection {
   net::Buffer in_;
   ServerContext& context_;
   net::CancelScope& scope_;
+  bool served_ = false;  // a request has begun to arrive
 };
 
 net::Task<void> ServeConnection(net::Socket socket, ServerContext& context,

@@ -40,10 +40,12 @@ class ServerExchange {
   RequestHead& request() { return request_; }
   const RequestHead& request() const { return request_; }
 
-  // Set when the request could not be read: everything in request() but the method and target, as far as
-  // they are known, is empty. The handler answers with this status; the connection closes.
+  // Set when the request could not be read: request() is empty then. The handler answers with this status; the connection closes.
   const std::optional<ParseError>& parse_error() const { return parse_error_; }
 
+  // Tells a caller that expects 100-continue to go on, if that is still due. For who reads the body while
+  // somebody else may send: one sends at a time.
+  net::Task<absl::Status> SendContinue(net::CancelScope& scope);
   // The request's body. A caller that expects 100-continue is told to go on at the first read.
   net::Task<absl::StatusOr<std::string_view>> ReadBody(net::CancelScope& scope);
   absl::StatusOr<std::string_view> ReadBufferedBody();

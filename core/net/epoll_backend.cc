@@ -50,7 +50,9 @@ class EpollBackend final : public IoBackend {
   void Detach(IoHandle* base) override {
     auto* handle = static_cast<EpollHandle*>(base);
     PILLION_CHECK(handle->reader == nullptr && handle->writer == nullptr);
-    close(handle->fd);  // leaves the epoll set by itself
+    // Closing alone would not do while a duplicate of the descriptor is open.
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, handle->fd, nullptr);
+    close(handle->fd);
     delete handle;
   }
 

@@ -103,7 +103,6 @@ class AsyncAction final : public Action {
     std::optional<std::string> body = co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
     delivery::AcceptRequest request = BuildRequest(call, key, *std::move(body));
-    // Not in the call's scope: what the engine stores is stored, whether the caller waits or not.
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
     if (!accepted.ok()) {
@@ -117,6 +116,7 @@ class AsyncAction final : public Action {
       const bool answered = co_await SendResultWithin(call, accepted->id, wait);
       if (answered) co_return;
     }
+    // A repeated key gets the same answer again, whatever has become of the operation since.
     co_await respond_.Send(call, kOperations, accepted->id, "pending", preferences.respond_async);
   }
 

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "core/http/header_rules.h"
 #include "core/net/loop.h"
+#include "core/net/task_group.h"
 #include "core/strings.h"
 #include "sidecar/actions/attempt_request.h"
 #include "sidecar/actions/attempt_spec.h"
@@ -27,6 +28,8 @@ using Verdict = AttemptOutcome::Verdict;
 
 // What is read of a subscriber's answer, which is kept for the dead letters only.
 constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
+// Heads of one answer; an upstream that sends more informational ones will not send another.
+constexpr int kMaxHeads = 100;
 // How long a delivery rests whose cluster is gone from the policy.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
 
@@ -77,27 +80,57 @@ class Attempt {
     if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
     upstream::Lease lease = *std::move(acquired.lease);
     AttemptOutcome outcome = co_await Exchange(lease);
+    if (stale_) {
+      // The upstream closed an idle connection: no fault of its, and no attempt of ours.
+      lease = upstream::Lease();
+      options.fresh = true;
+      acquired = co_await services_.clusters.Acquire(*cluster->second, options, scope_);
+      if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+      lease = *std::move(acquired.lease);
+      outcome = co_await Exchange(lease);
+    }
     co_return outcome;
   }
 
  private:
   net::Task<AttemptOutcome> Exchange(upstream::Lease& lease) {
     const std::string via = StrCat("pillion-", services_.node_id);
+    request_ = AttemptRequest();
     BuildAttemptRequest(delivery_, spec_, via, &request_);
-    http::ClientConnection& connection = lease.connection();
+    net::TaskGroup sending(services_.loop, &scope_);
+    sending.Spawn(Send(lease.connection(), sending.scope()));
+    AttemptOutcome outcome = co_await ReadAnswer(lease);
+    // An upstream that answered without reading everything has had enough.
+    sending.scope().Cancel(absl::CancelledError("the answer is complete"));
+    co_await sending.Join();
+    lease.Release();
+    co_return outcome;
+  }
+
+  // A failed send is no verdict: the upstream may have answered before it closed.
+  net::Task<void> Send(http::ClientConnection& connection, net::CancelScope& scope) {
     const std::string_view body =
         request_.own_body ? std::string_view(request_.body) : delivery_.message->body;
-    // A failed send is no verdict yet: the upstream may have answered before it closed.
-    (void)co_await connection.SendHead(request_.head, request_.head.body, body, true, scope_);
+    (void)co_await connection.SendHead(request_.head, request_.head.body, body, true, scope);
+  }
+
+  // The final head of the answer; informational ones are passed over.
+  net::Task<absl::Status> ReadHead(http::ClientConnection& connection, http::ResponseHead& head) {
+    for (int heads = 0; heads < kMaxHeads; ++heads) {
+      absl::Status read = co_await connection.ReadHead(http::HeadLimits(), &head, scope_);
+      if (!read.ok() || head.status >= 200) co_return read;
+      if (head.status == 101) co_return absl::InvalidArgumentError("101 without a request to upgrade");
+    }
+    co_return absl::InvalidArgumentError("informational answers without end");
+  }
+
+  net::Task<AttemptOutcome> ReadAnswer(upstream::Lease& lease) {
+    http::ClientConnection& connection = lease.connection();
     http::ResponseHead head;
-    absl::Status read = absl::OkStatus();
-    do {
-      read = co_await connection.ReadHead(http::HeadLimits(), &head, scope_);
-    } while (read.ok() && head.status < 200 && head.status != 101);
+    absl::Status read = co_await ReadHead(connection, head);
+    stale_ = !read.ok() && lease.reused() && !connection.answer_begun() && !scope_.canceled();
     if (!read.ok()) {
-      const bool stale = lease.reused() && !connection.answer_begun();
       co_return Failed(absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError
-                       : stale                       ? AttemptFailure::kStale
                                                      : AttemptFailure::kReset,
                        read);
     }
@@ -114,10 +147,10 @@ class Attempt {
     absl::StatusOr<std::string> answer = co_await CollectAnswerBody(connection, limit, scope_);
     if (answer.ok()) {
       outcome.answer.body = *std::move(answer);
-      lease.Release();
     } else if (!IsCall(delivery_) && absl::IsResourceExhausted(answer.status())) {
       // The status is all that counts of a subscriber's answer.
     } else if (absl::IsResourceExhausted(answer.status())) {
+      outcome.answer = delivery::Answer();  // a head without its body is no answer
       outcome.verdict = Verdict::kPermanentFailure;
       outcome.error = StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
       co_return outcome;
@@ -180,6 +213,7 @@ class Attempt {
   net::CancelScope& scope_;
   AttemptSpec spec_;
   AttemptRequest request_;
+  bool stale_ = false;  // a pooled connection turned out to be closed
 };
 
 }  // namespace

@@ -28,6 +28,8 @@ void BuildCall(const delivery::ClaimedDelivery& delivery, AttemptRequest& reques
   if (const auto fields = delivery::DecodeFields(message.headers)) {
     for (const auto& [name, value] : *fields) request.head.headers.Add(name, value);
   }
+  // HTTP/1.1 wants one even where the caller spoke HTTP/1.0 (RFC 9112 section 3.2).
+  if (!request.head.headers.Has(HeaderId::kHost)) request.head.headers.Add(HeaderId::kHost, "");
 }
 
 // A CloudEvent for a subscriber.

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
+#include "core/http/chars.h"
 #include "core/strings.h"
 #include "sidecar/delivery/fields.h"
 
@@ -18,6 +19,7 @@ using http::HeaderId;
 constexpr std::string_view kBatchType = "application/cloudevents-batch";
 constexpr std::string_view kStructuredType = "application/cloudevents";
 constexpr std::string_view kPrefix = "ce-";
+constexpr int kMaxDepth = 100;
 constexpr std::string_view kRequired[] = {"specversion", "id", "source", "type"};
 
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {
@@ -73,6 +75,9 @@ absl::Status CheckRequired(const CloudEvent& event) {
     return absl::InvalidArgumentError(StrCat("CloudEvents specversion '",
                                              event.Get("specversion"), "' is not 1.0"));
   }
+  if (!http::IsFieldValue(event.Get("datacontenttype"))) {
+    return absl::InvalidArgumentError("datacontenttype is not a media type");
+  }
   return absl::OkStatus();
 }
 
@@ -90,6 +95,9 @@ absl::StatusOr<CloudEvent> ParseBinary(const http::HeaderList& headers, std::str
     event.attributes.emplace_back(name, PercentDecode(header.value));
   }
   event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
+  if (!event.Get("data").empty()) {
+    return absl::InvalidArgumentError("'ce-data' is not an attribute: the body is the data");
+  }
   event.data = std::move(body);
   absl::Status complete = CheckRequired(event);
   if (!complete.ok()) return complete;
@@ -109,7 +117,16 @@ bool IsUtf8(const std::string& text) {
 }
 
 absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
-  const nlohmann::json json = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  // Writing nested data is recursive: deep enough, it would use up the stack.
+  bool too_deep = false;
+  const auto limit_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep = too_deep || depth > kMaxDepth;
+    return !too_deep;
+  };
+  const nlohmann::json json = nlohmann::json::parse(body, limit_depth, /*allow_exceptions=*/false);
+  if (too_deep) {
+    return absl::InvalidArgumentError(StrCat("the JSON is nested more than ", kMaxDepth, " deep"));
+  }
   if (!json.is_object()) {
     return absl::InvalidArgumentError("the body is not the JSON object of a CloudEvent");
   }
@@ -192,7 +209,7 @@ CloudEvent CloudEventOf(const delivery::Message& message) {
 void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* headers) {
   for (const auto& [name, value] : event.attributes) {
     if (name == "datacontenttype") {
-      if (payload) headers->AddCopy(HeaderId::kContentType, value);
+      if (payload && http::IsFieldValue(value)) headers->AddCopy(HeaderId::kContentType, value);
     } else {
       headers->AddCopy(StrCat(kPrefix, name), PercentEncode(value));
     }

@@ -82,7 +82,6 @@ class Forwarding {
         call_(call),
         loop_(call.services.loop),
         cluster_(PickCluster()),
-        stats_(call.services.clusters.stats(cluster_)),
         scope_(loop_, &call.scope()),
         body_(call.exchange, config.retry_buffer_bytes) {}
 
@@ -123,6 +122,9 @@ class Forwarding {
     return *config_.clusters.back().cluster;
   }
 
+  // Looked up each time: an edit of the policy may end them while nothing of the cluster is in use.
+  telemetry::ClusterStats& stats() { return call_.services.clusters.stats(cluster_); }
+
   // Turns the caller's request head into the one that goes upstream.
   void PrepareRequest() {
     http::RequestHead& request = call_.request();
@@ -134,6 +136,8 @@ class Forwarding {
     if (!config_.host_rewrite.empty()) {
       request.headers.Set(http::HeaderId::kHost, config_.host_rewrite);
     }
+    // HTTP/1.1 wants one even where the caller spoke HTTP/1.0 (RFC 9112 section 3.2).
+    if (!request.headers.Has(http::HeaderId::kHost)) request.headers.Add(http::HeaderId::kHost, "");
     request.path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
     http::SetFraming(&request.headers, request.body);
   }
@@ -165,7 +169,10 @@ class Forwarding {
     absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
                                                      body_.complete(), try_scope);
     net::TaskGroup uploads(loop_, &try_scope);
-    if (sent.ok() && !body_.complete()) uploads.Spawn(Upload(connection, uploads.scope()));
+    const bool more = sent.ok() && !body_.complete();
+    // Before anything else is sent to the caller, so that never two send at once.
+    if (more) sent = co_await call_.exchange.SendContinue(try_scope);
+    if (more && sent.ok()) uploads.Spawn(Upload(connection, uploads.scope()));
     // A failed send is no verdict yet: the upstream may have answered before it closed.
     http::ResponseHead head;
     absl::Status read = co_await ReadHead(connection, head, try_scope);
@@ -174,24 +181,27 @@ class Forwarding {
     if (!read.ok()) {
       uploads.scope().Cancel(absl::CancelledError("the attempt failed"));
       co_await uploads.Join();
-      again = co_await OnNoAnswer(lease, connection, read);
+      again = co_await OnNoAnswer(lease, read);
     } else {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
-      stats_.rq_xx.Add(head.status);
+      stats().rq_xx.Add(head.status);
       const bool retry_due = config_.retry_on.Matches(head.status);
       const bool retry = retry_due && BeginRetry();
       if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
       if (retry) {
         uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
         co_await uploads.Join();
+        lease = upstream::Lease();  // waiting needs no connection
         again = co_await BackOff();
       } else {
         co_await Answer(lease, head);
         // An upstream that answered without reading everything has had enough.
         uploads.scope().Cancel(absl::CancelledError("the answer is complete"));
         co_await uploads.Join();
-        if (call_.exchange.response_done()) stats_.rq_time.RecordMicros(MicrosSince(sent_at));
-        if (call_.exchange.response_done() && head.status != 101) lease.Release();
+        const bool tunnel = head.status == 101;
+        const bool done = call_.exchange.response_done() && !tunnel;
+        if (done) stats().rq_time.RecordMicros(MicrosSince(sent_at));
+        if (done) lease.Release();
       }
     }
     co_return again;
@@ -230,7 +240,10 @@ class Forwarding {
       ++informational;
       http::RemoveHopByHop(&head.headers);
       absl::Status passed = co_await call_.exchange.SendInformational(head, scope);
-      if (!passed.ok()) co_return passed;
+      if (!passed.ok()) {
+        if (!scope_.canceled()) scope_.Cancel(passed);  // the caller is gone
+        co_return passed;
+      }
     }
     const std::string reason =
         StrCat("more than ", kMaxInformational, " informational answers and no final one");
@@ -290,7 +303,7 @@ class Forwarding {
       const std::string detail = std::string(scope_.status().message());
       co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
     } else if (absl::IsDeadlineExceeded(scope_.status())) {
-      stats_.rq_timeout.Add();
+      stats().rq_timeout.Add();
       const std::string detail = StrCat("cluster '", cluster_.name,
             "' did not answer within the route's timeout of ",
             config::DurationText(absl::FromChrono(config_.timeout)));
@@ -319,8 +332,7 @@ class Forwarding {
   }
 
   // The attempt brought no answer.
-  net::Task<bool> OnNoAnswer(const upstream::Lease& lease, http::ClientConnection& connection,
-                             const absl::Status& why) {
+  net::Task<bool> OnNoAnswer(upstream::Lease& lease, const absl::Status& why) {
     if (scope_.canceled()) {
       co_await FailCanceled();
       co_return false;
@@ -332,15 +344,16 @@ class Forwarding {
       failure = AttemptFailure::kTimeout;
       status = 504;
       flag = "UT";
-      stats_.rq_timeout.Add();
+      stats().rq_timeout.Add();
     } else if (absl::IsInvalidArgument(why)) {
       failure = AttemptFailure::kProtocolError;
       status = 502;
       flag = "UPE";
-    } else if (lease.reused() && !connection.answer_begun()) {
+    } else if (lease.reused() && !lease.connection().answer_begun()) {
       failure = AttemptFailure::kStale;
     }
-    stats_.rq_rx_reset.Add();
+    if (flag == "UC") stats().rq_rx_reset.Add();
+    lease = upstream::Lease();  // of no use any more
     const bool idempotent = IsIdempotent(call_.request().method);
     if (config_.retry_on.Matches(failure, idempotent) && BeginRetry()) {
       fresh_ = failure == AttemptFailure::kStale;
@@ -356,9 +369,11 @@ class Forwarding {
 
   // Passes the answer on.
   net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
-    if (attempts_ > 1 && head.status < 500) stats_.rq_retry_success.Add();
+    if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {
-      absl::Status emitted = co_await config_.emitter->Emit(call_, head, scope_);
+      // Whether the caller waits or not: what has happened upstream is to be told.
+      net::CancelScope unhurried(loop_);
+      absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
       if (!emitted.ok()) {
         const std::string detail = StrCat("the upstream answered ", head.status,
             ", but the event could not be stored: ",
@@ -391,6 +406,7 @@ class Forwarding {
       piece = co_await connection.ReadBody(idle);
       if (!piece.ok()) {
         call_.record.flag = call_.scope().canceled()                   ? "DC"
+                            : !upload_.caller.ok()                     ? "DPE"
                             : absl::IsDeadlineExceeded(piece.status()) ? "UT"
                             : absl::IsInvalidArgument(piece.status())  ? "UPE"
                                                                        : "UC";
@@ -421,7 +437,6 @@ class Forwarding {
   Call& call_;
   net::Loop& loop_;
   const upstream::ClusterConfig& cluster_;
-  telemetry::ClusterStats& stats_;
   net::CancelScope scope_;  // the whole call, with the route's timeout
   RequestBody body_;
   RequestBody::UploadResult upload_;

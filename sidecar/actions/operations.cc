@@ -123,7 +123,7 @@ class StatusRequest {
       co_await FailUnknown(view.status());
       co_return;
     }
-    if (WantsEvents(call_.request())) {
+    if (WantsEvents(call_.request()) && call_.request().method != "HEAD") {
       co_await StreamEvents();
       co_return;
     }
@@ -168,6 +168,12 @@ class StatusRequest {
   }
 
   net::Task<void> Cancel() {
+    absl::StatusOr<MessageView> known =
+        co_await GetStatus(call_.services.engine, id_, call_.scope());
+    if (!known.ok() || !IsOperation(*known)) {
+      co_await FailUnknown(known.status());
+      co_return;
+    }
     absl::StatusOr<MessageView> view =
         co_await pillion::sidecar::Cancel(call_.services.engine, id_, call_.scope());
     if (view.ok()) {
