@@ -68,7 +68,7 @@ class AccessLog {
   struct Options {
     std::string path;  // "-" is standard output, "" turns the log off
     Format format = Format::kText;
-    size_t ring_bytes = 256 * 1024;  // per worker, a power of two of at least 32 KiB; memory is used as it fills
+    size_t ring_bytes = 1024 * 1024;  // per worker, a power of two of at least 32 KiB; memory is used as it fills
   };
 
   struct Totals {
