@@ -335,7 +335,7 @@ void CollectPolicy(telemetry::MetricsBuilder& builder, const discovery::SourceSt
                    "1 while the source of the policy can be reached.", state.connected ? 1 : 0);
   builder.AddGauge("pillion_policy_rejected",
                    "1 while the newest policy is refused and an older one stays in effect.",
-                   state.last_error.empty() ? 0 : 1);
+                   state.refusing ? 1 : 0);
 }
 
 }  // namespace pillion::sidecar::admin
