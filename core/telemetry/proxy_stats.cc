@@ -19,8 +19,6 @@ void DownstreamStats::Collect(MetricsBuilder& builder, std::string_view listener
   gauge("envoy_http_downstream_cx_active", "Connections open.", cx_active);
   counter("envoy_http_downstream_cx_overflow", "Connections refused by max_connections.", cx_overflow);
   counter("envoy_http_downstream_cx_protocol_error", "Connections closed for a malformed request.", cx_protocol_error);
-  counter("envoy_http_downstream_cx_rx_bytes_total", "Bytes received.", cx_rx_bytes_total);
-  counter("envoy_http_downstream_cx_tx_bytes_total", "Bytes sent.", cx_tx_bytes_total);
   counter("envoy_http_downstream_rq_total", "Requests received.", rq_total);
   gauge("envoy_http_downstream_rq_active", "Requests not yet answered.", rq_active);
   counter("envoy_http_downstream_rq_timeout", "Requests answered with 408.", rq_timeout);
@@ -46,8 +44,6 @@ void ClusterStats::Collect(MetricsBuilder& builder, std::string_view cluster) co
   counter("envoy_cluster_upstream_cx_connect_timeout", "Connections that timed out connecting.", cx_connect_timeout);
   counter("envoy_cluster_upstream_cx_overflow", "Connections not started: max_connections.", cx_overflow);
   counter("envoy_cluster_upstream_cx_none_healthy", "Connections not started: no healthy endpoint.", cx_none_healthy);
-  counter("envoy_cluster_upstream_cx_rx_bytes_total", "Bytes received.", cx_rx_bytes_total);
-  counter("envoy_cluster_upstream_cx_tx_bytes_total", "Bytes sent.", cx_tx_bytes_total);
   counter("envoy_cluster_upstream_rq_total", "Attempts sent.", rq_total);
   gauge("envoy_cluster_upstream_rq_active", "Attempts not yet answered.", rq_active);
   gauge("envoy_cluster_upstream_rq_pending_active", "Attempts waiting for a connection.", rq_pending_active);

@@ -36,8 +36,6 @@ struct alignas(kCacheLine) DownstreamStats {
   Gauge cx_active;            // connections open
   Counter cx_overflow;        // connections refused by max_connections
   Counter cx_protocol_error;  // connections closed for a malformed request
-  Counter cx_rx_bytes_total;  // bytes received
-  Counter cx_tx_bytes_total;  // bytes sent
   Counter rq_total;           // requests whose headers are complete
   Gauge rq_active;            // of these, not yet answered
   Counter rq_timeout;         // answered 408
@@ -56,8 +54,6 @@ struct alignas(kCacheLine) ClusterStats {
   Counter cx_connect_timeout;   // of cx_connect_fail, those that timed out
   Counter cx_overflow;          // not started: circuit breaker max_connections
   Counter cx_none_healthy;      // not started: no healthy endpoint
-  Counter cx_rx_bytes_total;    // bytes received
-  Counter cx_tx_bytes_total;    // bytes sent
   Counter rq_total;             // attempts sent
   Gauge rq_active;              // of these, not yet answered
   Gauge rq_pending_active;      // waiting for a connection

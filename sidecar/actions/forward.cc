@@ -334,6 +334,7 @@ class Forwarding {
   // The attempt brought no answer.
   net::Task<bool> OnNoAnswer(upstream::Lease& lease, const absl::Status& why) {
     if (scope_.canceled()) {
+      stats().rq_tx_reset.Add();
       co_await FailCanceled();
       co_return false;
     }
