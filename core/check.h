@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define PILLION_CHECK(condition)                                                          \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
+#define PILLION_CHECK(condition)                                                             \
+  do {                                                                                       \
+    if (!(condition)) [[unlikely]] {                                                         \
       std::fprintf(stderr, "%s:%d: invariant broken: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                       \
-    }                                                                                     \
+      std::abort();                                                                          \
+    }                                                                                        \
   } while (false)
 
 #endif  // PILLION_CORE_CHECK_H_

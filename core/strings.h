@@ -1,7 +1,7 @@
 // Text, between std::string_view, which our interfaces speak, and Abseil.
 //
-// Debian builds Abseil with an absl::string_view of its own, which does not convert from the standard
-// one. Everything else about both is the same.
+// Debian builds Abseil with an absl::string_view of its own, which does not convert from the
+// standard one. Everything else about both is the same.
 
 #ifndef PILLION_CORE_STRINGS_H_
 #define PILLION_CORE_STRINGS_H_

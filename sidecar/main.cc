@@ -29,8 +29,8 @@ ABSL_FLAG(std::string, mode, "serve",
 namespace pillion::sidecar {
 namespace {
 
-// SIGTERM and SIGINT shut down, SIGHUP reopens the access log. They are taken by a thread of their own,
-// so that nothing happens inside a signal handler.
+// SIGTERM and SIGINT shut down, SIGHUP reopens the access log. They are taken by a thread of their
+// own, so that nothing happens inside a signal handler.
 class Signals {
  public:
   // Blocks the signals in this thread and in all that it starts from now on.
@@ -148,10 +148,12 @@ int Main() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "The Pillion sidecar: stands next to a service and turns its plain HTTP calls into forwards,\n"
+      "The Pillion sidecar: stands next to a service and turns its plain HTTP calls into "
+      "forwards,\n"
       "asynchronous calls, messages or events, as the policy says.\n\n"
       "  pillion-sidecar --config sidecar.yaml [--mode serve|validate]\n\n"
-      "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access log.");
+      "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access "
+      "log.");
   absl::ParseCommandLine(argc, argv);
   return pillion::sidecar::Main();
 }

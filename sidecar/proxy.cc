@@ -37,8 +37,8 @@ Proxy::Proxy(Direction direction, Services& services,
       services_(services),
       snapshot_(snapshot),
       access_log_(access_log),
-      // Each side of a sidecar has a name of its own: a call that leaves by one and comes in by the other
-      // is no loop.
+      // Each side of a sidecar has a name of its own: a call that leaves by one and comes in by the
+      // other is no loop.
       via_(StrCat("pillion-", services.node_id, direction == Direction::kInbound ? "-in" : "")),
       stats_(std::make_unique<telemetry::DownstreamStats>()) {}
 
@@ -78,7 +78,8 @@ net::Task<void> Proxy::Serve(Call& call, const Snapshot* snapshot) {
     co_return;
   }
   if (snapshot == nullptr) {
-    co_await Fail(call, 503, "NR", "no policy has arrived yet: is control running, or a policy file named?");
+    co_await Fail(call, 503, "NR",
+                  "no policy has arrived yet: is control running, or a policy file named?");
     co_return;
   }
   const routing::HeaderListLookup headers(request.headers);
@@ -99,9 +100,8 @@ net::Task<void> Proxy::ServeNoRoute(Call& call, const Snapshot& snapshot) {
   const routing::HeaderListLookup headers(request.headers);
   const routing::RequestView view{request.method, request.authority, call.path, request.query,
                                   headers};
-  http::Problem problem(404, "NR",
-                        StrCat("no route for ", request.method, " http://", request.authority,
-                               call.path));
+  http::Problem problem(
+      404, "NR", StrCat("no route for ", request.method, " http://", request.authority, call.path));
   problem.why = routing::NoRouteWhy(*snapshot.routes, view);
   co_await Fail(call, std::move(problem));
 }
@@ -130,8 +130,7 @@ void Proxy::Begin(Call& call) {
   if (!access_log_.enabled()) return;
   const http::RequestHead& request = call.exchange.request();
   telemetry::AccessRecord& record = call.record;
-  record.start_unix_micros =
-      UnixMicros() - Micros(net::Clock::now() - call.exchange.start_time());
+  record.start_unix_micros = UnixMicros() - Micros(net::Clock::now() - call.exchange.start_time());
   record.method = request.method;
   record.authority = request.authority;
   record.path = request.target;

@@ -20,10 +20,10 @@ enum class Direction { kOutbound, kInbound };
 // One per listener and worker; belongs to the worker's loop.
 class Proxy final : public http::RequestHandler {
  public:
-  // Everything given outlives the proxy. `snapshot` is the worker's current one, which may be null until
-  // the first policy arrives.
-  Proxy(Direction direction, Services& services,
-        const std::shared_ptr<const Snapshot>& snapshot, telemetry::AccessLog::Sink& access_log);
+  // Everything given outlives the proxy. `snapshot` is the worker's current one, which may be null
+  // until the first policy arrives.
+  Proxy(Direction direction, Services& services, const std::shared_ptr<const Snapshot>& snapshot,
+        telemetry::AccessLog::Sink& access_log);
 
   net::Task<void> Handle(http::ServerExchange& exchange) override;
 

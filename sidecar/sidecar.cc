@@ -19,8 +19,8 @@ namespace {
 
 constexpr log::Logger kLog("sidecar");
 
-// What an inbound listener does, said as a policy: everything goes to the local service, which alone
-// decides how long it takes.
+// What an inbound listener does, said as a policy: everything goes to the local service, which
+// alone decides how long it takes.
 config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_connections) {
   config::v1::Policy policy;
   config::v1::Cluster& cluster = *policy.add_clusters();
@@ -172,10 +172,10 @@ absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
   if (!address.ok()) return address.status();
   std::shared_ptr<const Snapshot> app;
   if (listener.direction() == config::v1::Listener::INBOUND) {
-    absl::StatusOr<std::shared_ptr<const Snapshot>> compiled = CompileSnapshot(
-        std::make_shared<config::v1::Policy>(
-            AppPolicy(listener, bootstrap_.limits().max_connections())),
-        "bootstrap", clusters_);
+    absl::StatusOr<std::shared_ptr<const Snapshot>> compiled =
+        CompileSnapshot(std::make_shared<config::v1::Policy>(
+                            AppPolicy(listener, bootstrap_.limits().max_connections())),
+                        "bootstrap", clusters_);
     if (!compiled.ok()) return compiled.status();
     app = *std::move(compiled);
   }
@@ -184,9 +184,9 @@ absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
     absl::StatusOr<const net::Listener*> opened =
         worker->Listen(listener.name(), *address, app, first);
     if (!opened.ok()) {
-      return absl::Status(opened.status().code(),
-                          StrCat("listener '", listener.name(), "': ",
-                                 FromAbsl(opened.status().message())));
+      return absl::Status(
+          opened.status().code(),
+          StrCat("listener '", listener.name(), "': ", FromAbsl(opened.status().message())));
     }
     if (first == nullptr) first = *opened;
   }

@@ -1,7 +1,7 @@
 // One policy, compiled: what a call sees from its beginning to its end.
 //
-// Immutable and shared by all workers. A call holds the snapshot it began with, so no call sees parts of
-// two policies; the snapshot goes with its last call.
+// Immutable and shared by all workers. A call holds the snapshot it began with, so no call sees
+// parts of two policies; the snapshot goes with its last call.
 
 #ifndef PILLION_SIDECAR_SNAPSHOT_H_
 #define PILLION_SIDECAR_SNAPSHOT_H_
@@ -30,8 +30,8 @@ struct Snapshot {
   std::vector<std::unique_ptr<const Action>> actions;  // by CompiledRoute::index
 };
 
-// REQUIRES: the policy was checked and has its defaults. Errors (InvalidArgument) name what cannot be
-// used all the same. Any thread.
+// REQUIRES: the policy was checked and has its defaults. Errors (InvalidArgument) name what cannot
+// be used all the same. Any thread.
 absl::StatusOr<std::shared_ptr<const Snapshot>> CompileSnapshot(
     std::shared_ptr<const config::v1::Policy> policy, std::string version,
     upstream::ClusterRegistry& registry);

@@ -112,9 +112,8 @@ void Worker::ApplyClusters() {
 }
 
 void Worker::Attempt(delivery::ClaimedDelivery delivery) {
-  loop_->Post([this, delivery = std::move(delivery)]() mutable {
-    attempts_.Start(std::move(delivery));
-  });
+  loop_->Post(
+      [this, delivery = std::move(delivery)]() mutable { attempts_.Start(std::move(delivery)); });
 }
 
 void Worker::AbortAttempt(uint64_t claim) {
@@ -166,7 +165,8 @@ net::Task<void> Worker::Refuse(net::Socket socket) {
   const std::string answer = TooManyConnections();
   absl::Status sent = co_await socket.Send(scope, answer);
   if (!sent.ok()) co_return;
-  // The request is read and dropped: closing over it would reset the connection, and the answer with it.
+  // The request is read and dropped: closing over it would reset the connection, and the answer
+  // with it.
   socket.ShutdownSend();
   net::Buffer dropped;
   bool more = true;
@@ -191,9 +191,8 @@ net::Task<void> Worker::CloseListeners() {
 }
 
 void Worker::Finish(std::function<void()> done) {
-  loop_->Post([this, done = std::move(done)]() mutable {
-    background_.Spawn(FinishAll(std::move(done)));
-  });
+  loop_->Post(
+      [this, done = std::move(done)]() mutable { background_.Spawn(FinishAll(std::move(done))); });
 }
 
 net::Task<void> Worker::FinishAll(std::function<void()> done) {

@@ -1,5 +1,5 @@
-// One worker: a thread with its loop, its listeners, its upstream connections and its counters. Workers
-// share nothing but what is immutable; they are told things by mailbox.
+// One worker: a thread with its loop, its listeners, its upstream connections and its counters.
+// Workers share nothing but what is immutable; they are told things by mailbox.
 
 #ifndef PILLION_SIDECAR_WORKER_H_
 #define PILLION_SIDECAR_WORKER_H_
@@ -48,9 +48,10 @@ class Worker {
   // REQUIRES: not started, or stopped.
   ~Worker();
 
-  // Opens a listener. An inbound one forwards to `app`, its own snapshot; an outbound one follows the
-  // policy. With `shared`, another worker's listener on the same address. Returns it, so that the next
-  // worker can share it. Errors: the address, and what is wrong with it. REQUIRES: not started.
+  // Opens a listener. An inbound one forwards to `app`, its own snapshot; an outbound one follows
+  // the policy. With `shared`, another worker's listener on the same address. Returns it, so that
+  // the next worker can share it. Errors: the address, and what is wrong with it. REQUIRES: not
+  // started.
   absl::StatusOr<const net::Listener*> Listen(const std::string& name, const net::Address& address,
                                               std::shared_ptr<const Snapshot> app,
                                               const net::Listener* shared);
@@ -65,11 +66,11 @@ class Worker {
   // Aborts the attempt if it runs here. Any thread.
   void AbortAttempt(uint64_t claim);
 
-  // Stops accepting and closes idle connections; the others close with their current answer. Any thread,
-  // once.
+  // Stops accepting and closes idle connections; the others close with their current answer. Any
+  // thread, once.
   void Drain();
-  // Calls `done` on the worker's thread when the last call and the last attempt have ended. REQUIRES:
-  // Drain() was called, and no attempt comes any more. Any thread, once.
+  // Calls `done` on the worker's thread when the last call and the last attempt have ended.
+  // REQUIRES: Drain() was called, and no attempt comes any more. Any thread, once.
   void Finish(std::function<void()> done);
   // Cuts off what still runs, so that Finish() comes to its end. Any thread.
   void CutOff();

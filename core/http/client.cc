@@ -49,7 +49,8 @@ net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, Res
     if (!received.ok()) co_return received.status();
     if (*received == 0) {
       if (answer_begun_) {
-        co_return absl::DataLossError("the upstream closed the connection within the answer's head");
+        co_return absl::DataLossError(
+            "the upstream closed the connection within the answer's head");
       }
       co_return absl::UnavailableError("the upstream closed the connection before answering");
     }

@@ -1,8 +1,8 @@
 // The client side of HTTP/1.1: one connection to an upstream.
 //
-// For each exchange: SendHead, SendBody until the end (both may run beside reading), ReadHead, ReadBody
-// until it is empty. Afterwards reusable() says whether another exchange can follow. Belongs to the loop
-// of its socket; at most one exchange at a time.
+// For each exchange: SendHead, SendBody until the end (both may run beside reading), ReadHead,
+// ReadBody until it is empty. Afterwards reusable() says whether another exchange can follow.
+// Belongs to the loop of its socket; at most one exchange at a time.
 
 #ifndef PILLION_CORE_HTTP_CLIENT_H_
 #define PILLION_CORE_HTTP_CLIENT_H_
@@ -23,8 +23,9 @@ namespace pillion::http {
 class ClientConnection {
  public:
   // Errors: as net::Socket::Connect.
-  static net::Task<absl::StatusOr<std::unique_ptr<ClientConnection>>> Open(
-      net::Loop& loop, net::Address address, net::CancelScope& scope);
+  static net::Task<absl::StatusOr<std::unique_ptr<ClientConnection>>> Open(net::Loop& loop,
+                                                                           net::Address address,
+                                                                           net::CancelScope& scope);
 
   explicit ClientConnection(net::Socket socket);
 
@@ -37,9 +38,9 @@ class ClientConnection {
   uint64_t request_bytes() const { return writer_ ? writer_->bytes() : 0; }
 
   // Reads the next head into `*head`, whose views stay valid until the next call of ReadHead() or
-  // SendHead(). After a 1xx (but 101) call it again. Errors: the scope's, the socket's; Unavailable when
-  // the upstream closed before any byte of this answer; DataLoss when it closed within the head;
-  // InvalidArgument when the head is malformed.
+  // SendHead(). After a 1xx (but 101) call it again. Errors: the scope's, the socket's; Unavailable
+  // when the upstream closed before any byte of this answer; DataLoss when it closed within the
+  // head; InvalidArgument when the head is malformed.
   net::Task<absl::Status> ReadHead(const HeadLimits& limits, ResponseHead* head,
                                    net::CancelScope& scope);
   // True once a byte of the answer to the current request has arrived.

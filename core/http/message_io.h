@@ -1,8 +1,9 @@
-// The two halves of an HTTP/1.1 exchange on a socket: reading a body and writing a message. Both sides
-// of a proxy use them, the server for requests in and answers out, the client the other way round.
+// The two halves of an HTTP/1.1 exchange on a socket: reading a body and writing a message. Both
+// sides of a proxy use them, the server for requests in and answers out, the client the other way
+// round.
 //
-// Nothing is collected: pieces come as they arrive, and the next one is read when the last was passed
-// on, which is all the backpressure there is and all that is needed.
+// Nothing is collected: pieces come as they arrive, and the next one is read when the last was
+// passed on, which is all the backpressure there is and all that is needed.
 
 #ifndef PILLION_CORE_HTTP_MESSAGE_IO_H_
 #define PILLION_CORE_HTTP_MESSAGE_IO_H_
@@ -30,9 +31,9 @@ class BodyReader {
   // True when the whole body has been handed out.
   bool done() const { return done_; }
 
-  // The next piece, waiting for it if need be; empty at the end of the body. It is valid until the next
-  // call on this reader. Errors: the scope's, the socket's; DataLoss when the stream ended within the
-  // body; InvalidArgument when the chunked framing is broken.
+  // The next piece, waiting for it if need be; empty at the end of the body. It is valid until the
+  // next call on this reader. Errors: the scope's, the socket's; DataLoss when the stream ended
+  // within the body; InvalidArgument when the chunked framing is broken.
   net::Task<absl::StatusOr<std::string_view>> Read(net::CancelScope& scope);
 
   // The next piece as far as it has arrived: empty when it has not. done() may turn true.
@@ -64,16 +65,17 @@ class MessageWriter {
  public:
   explicit MessageWriter(net::Socket& socket) : socket_(socket) {}
 
-  // Sends the head, whose headers must say what `framing` says, with the first piece of the body in the
-  // same system call. `end`: nothing follows. With a kLength framing the pieces must add up to it.
+  // Sends the head, whose headers must say what `framing` says, with the first piece of the body in
+  // the same system call. `end`: nothing follows. With a kLength framing the pieces must add up to
+  // it.
   net::Task<absl::Status> SendHead(const RequestHead& head, BodyFraming framing,
                                    std::string_view first, bool end, net::CancelScope& scope);
   net::Task<absl::Status> SendHead(const ResponseHead& head, BodyFraming framing,
                                    std::string_view first, bool end, net::CancelScope& scope);
 
-  // Sends the next piece. An empty piece that is not the end sends nothing. Errors: the scope's, the
-  // socket's; InvalidArgument when a kLength body gets more or less than its length (nothing beyond the
-  // length is ever sent).
+  // Sends the next piece. An empty piece that is not the end sends nothing. Errors: the scope's,
+  // the socket's; InvalidArgument when a kLength body gets more or less than its length (nothing
+  // beyond the length is ever sent).
   net::Task<absl::Status> SendBody(std::string_view piece, bool end, net::CancelScope& scope);
 
   bool started() const { return started_; }

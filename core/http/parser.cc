@@ -121,7 +121,8 @@ ParseError ParseRequest(std::string_view bytes, const HeadScanner& scanner,
   const bool http11 = head->version == Version::kHttp11;
   head->keep_alive = http11 && !HasToken(head->headers, HeaderId::kConnection, "close");
   // With a body the switch could come in its middle; ignoring the wish is always allowed.
-  head->upgrade = http11 && !head->body.has_body() && HasUpgrade(head->headers) && MayPassOn(head->headers);
+  head->upgrade =
+      http11 && !head->body.has_body() && HasUpgrade(head->headers) && MayPassOn(head->headers);
   return ReadExpect(head);
 }
 

@@ -9,8 +9,7 @@ namespace pillion::http {
 std::string ToJson(const Problem& problem) {
   nlohmann::ordered_json json;
   json["type"] = "about:blank";
-  json["title"] =
-      problem.title.empty() ? std::string(ReasonPhrase(problem.status)) : problem.title;
+  json["title"] = problem.title.empty() ? std::string(ReasonPhrase(problem.status)) : problem.title;
   json["status"] = problem.status;
   if (!problem.detail.empty()) json["detail"] = problem.detail;
   if (!problem.instance.empty()) json["instance"] = problem.instance;

@@ -11,10 +11,11 @@
 namespace pillion::http {
 namespace {
 
-// What a handler left unread of a request is skipped up to this much, so that the connection can go on.
+// What a handler left unread of a request is skipped up to this much, so that the connection can go
+// on.
 constexpr uint64_t kMaxSkippedBytes = 64 * 1024;
-// How long a connection that closes early still takes, and drops, what the caller sends: closing with
-// unread bytes would reset the connection and could destroy the answer on its way.
+// How long a connection that closes early still takes, and drops, what the caller sends: closing
+// with unread bytes would reset the connection and could destroy the answer on its way.
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
 
@@ -123,8 +124,7 @@ net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& he
 }
 
 net::Task<absl::Status> ServerExchange::SendWhole(int status, std::string_view content_type,
-                                                  std::string_view body,
-                                                  net::CancelScope& scope) {
+                                                  std::string_view body, net::CancelScope& scope) {
   ResponseHead head;
   head.status = status;
   head.headers.Add(HeaderId::kContentType, content_type);

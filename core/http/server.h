@@ -1,7 +1,8 @@
 // The server side of HTTP/1.1: connections in, exchanges to a handler.
 //
-// One task serves one connection; it reads a request's head, lets the handler answer, and goes on with
-// the next request. An idle connection holds no buffer. Everything belongs to the loop of the connection.
+// One task serves one connection; it reads a request's head, lets the handler answer, and goes on
+// with the next request. An idle connection holds no buffer. Everything belongs to the loop of the
+// connection.
 
 #ifndef PILLION_CORE_HTTP_SERVER_H_
 #define PILLION_CORE_HTTP_SERVER_H_
@@ -30,21 +31,22 @@ struct ServerOptions {
 // One request and its answer. Made by the connection, lives until the handler returns.
 class ServerExchange {
  public:
-  // `caller` is the peer's address without its port. `draining`, true from any time on, makes an answer
-  // that has not begun by then the connection's last.
+  // `caller` is the peer's address without its port. `draining`, true from any time on, makes an
+  // answer that has not begun by then the connection's last.
   ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
                  const bool& draining, net::CancelScope& connection_scope);
 
-  // The request. The handler may edit its headers. Views point into memory that stays until the end of
-  // the exchange.
+  // The request. The handler may edit its headers. Views point into memory that stays until the end
+  // of the exchange.
   RequestHead& request() { return request_; }
   const RequestHead& request() const { return request_; }
 
-  // Set when the request could not be read: request() is empty then. The handler answers with this status; the connection closes.
+  // Set when the request could not be read: request() is empty then. The handler answers with this
+  // status; the connection closes.
   const std::optional<ParseError>& parse_error() const { return parse_error_; }
 
-  // Tells a caller that expects 100-continue to go on, if that is still due. For who reads the body while
-  // somebody else may send: one sends at a time.
+  // Tells a caller that expects 100-continue to go on, if that is still due. For who reads the body
+  // while somebody else may send: one sends at a time.
   net::Task<absl::Status> SendContinue(net::CancelScope& scope);
   // The request's body. A caller that expects 100-continue is told to go on at the first read.
   net::Task<absl::StatusOr<std::string_view>> ReadBody(net::CancelScope& scope);
@@ -54,14 +56,15 @@ class ServerExchange {
   int body_error_status() const { return body_.error_status(); }
   uint64_t body_bytes() const { return body_.bytes(); }
 
-  // Sends the answer's head together with the first piece of its body. `head.body` says how the body is
-  // framed: with kNone it is empty; kLength needs exactly that many bytes; with kChunked or kUntilClose
-  // the length is unknown, and it is chunked, or ended with the connection for an HTTP/1.0 caller. The
-  // framing and connection headers are set here; a body that must not be sent (HEAD, 204, 304) is
-  // dropped. Errors: the scope's, the socket's: the caller is gone.
+  // Sends the answer's head together with the first piece of its body. `head.body` says how the
+  // body is framed: with kNone it is empty; kLength needs exactly that many bytes; with kChunked or
+  // kUntilClose the length is unknown, and it is chunked, or ended with the connection for an
+  // HTTP/1.0 caller. The framing and connection headers are set here; a body that must not be sent
+  // (HEAD, 204, 304) is dropped. Errors: the scope's, the socket's: the caller is gone.
   net::Task<absl::Status> SendHead(ResponseHead& head, std::string_view first, bool end,
                                    net::CancelScope& scope);
-  // Sends a piece of the body. After an error the connection closes, with a reset if the body is not whole.
+  // Sends a piece of the body. After an error the connection closes, with a reset if the body is
+  // not whole.
   net::Task<absl::Status> SendBody(std::string_view piece, bool end, net::CancelScope& scope);
   // Sends an informational answer (1xx but 101) that came from upstream. HTTP/1.0 callers get none.
   net::Task<absl::Status> SendInformational(const ResponseHead& head, net::CancelScope& scope);
@@ -78,15 +81,17 @@ class ServerExchange {
   // Makes this the connection's last exchange.
   void CloseAfter() { keep_alive_ = false; }
 
-  // Canceled when the connection's owner ends it and, once CancelWhenCallerLeaves() was called, when the
-  // caller closes its side. Every wait of the exchange should happen in it or in a scope below it.
+  // Canceled when the connection's owner ends it and, once CancelWhenCallerLeaves() was called,
+  // when the caller closes its side. Every wait of the exchange should happen in it or in a scope
+  // below it.
   net::CancelScope& scope() { return scope_; }
-  // From here on a caller that closes its side cancels the exchange. REQUIRES: the body has been read to
-  // its end, as a caller may leave after having sent it. (Half-closing callers count as gone.)
+  // From here on a caller that closes its side cancels the exchange. REQUIRES: the body has been
+  // read to its end, as a caller may leave after having sent it. (Half-closing callers count as
+  // gone.)
   void CancelWhenCallerLeaves() { socket_.CancelOnClose(&scope_); }
 
-  // Takes the connection for a protocol that was switched to (after a 101 was sent). What arrived behind
-  // the request is in unread().
+  // Takes the connection for a protocol that was switched to (after a 101 was sent). What arrived
+  // behind the request is in unread().
   net::Socket& socket() { return socket_; }
   net::Buffer& unread() { return in_; }
 
@@ -120,8 +125,8 @@ class ServerExchange {
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
-  // Must answer to the end unless the exchange's scope is canceled or sending failed. What it leaves
-  // unread of the request's body is skipped when little, else the connection closes.
+  // Must answer to the end unless the exchange's scope is canceled or sending failed. What it
+  // leaves unread of the request's body is skipped when little, else the connection closes.
   virtual net::Task<void> Handle(ServerExchange& exchange) = 0;
 };
 
@@ -141,8 +146,8 @@ struct ServerContext {
   void Drain();
 };
 
-// Serves `socket` until either side closes it. `context` outlives the task. Cancel `scope` to cut off
-// running exchanges.
+// Serves `socket` until either side closes it. `context` outlives the task. Cancel `scope` to cut
+// off running exchanges.
 net::Task<void> ServeConnection(net::Socket socket, ServerContext& context,
                                 net::CancelScope& scope);
 

@@ -159,16 +159,16 @@ TEST(ServerConnection, TellsACallerThatExpectsItToContinue) {
                 .find("100 Continue"),
             std::string::npos);
   // The body never comes: the caller waits for the permission, which is all it gets.
-  const std::string answer =
-      Answer("POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  const std::string answer = Answer(
+      "POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(answer,
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 6\r\n"
             "connection: close\r\n\r\n/early");
 }
 
 TEST(ServerConnection, RefusesAMalformedRequestAndCloses) {
-  const std::string answer =
-      Answer("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string answer = Answer(
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
   EXPECT_NE(answer.find("connection: close\r\n"), std::string::npos);
 }
@@ -204,8 +204,7 @@ net::Task<void> ClientRoundTrips(Fixture& fixture, std::vector<std::string>& bod
     request.headers.Add(HeaderId::kHost, "x");
     const BodyFraming framing{BodyFraming::kLength, 5};
     SetFraming(&request.headers, framing);
-    absl::Status sent =
-        co_await (*client)->SendHead(request, framing, "hello", true, scope);
+    absl::Status sent = co_await (*client)->SendHead(request, framing, "hello", true, scope);
     EXPECT_TRUE(sent.ok()) << sent;
     ResponseHead head;
     absl::Status read = co_await (*client)->ReadHead(HeadLimits(), &head, scope);

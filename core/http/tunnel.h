@@ -15,8 +15,8 @@ struct TunnelSide {
   net::Buffer& unread;  // what was received already; goes first
 };
 
-// Relays until both directions have ended, one of them failed, nothing moved for `idle_timeout` (0: no
-// limit) or the scope was canceled. The end of one direction is passed on as such.
+// Relays until both directions have ended, one of them failed, nothing moved for `idle_timeout` (0:
+// no limit) or the scope was canceled. The end of one direction is passed on as such.
 net::Task<void> RunTunnel(TunnelSide& a, TunnelSide& b, net::Duration idle_timeout,
                           net::CancelScope& scope);
 

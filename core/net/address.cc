@@ -53,7 +53,7 @@ absl::StatusOr<Address> Address::Parse(std::string_view text) {
     if (path.empty()) return Bad(text, "the path is missing (unix:/path)");
     if (path.size() >= sizeof(local->sun_path)) {
       return Bad(text, StrCat("the path has ", path.size(), " bytes; at most ",
-                                    sizeof(local->sun_path) - 1, " are possible"));
+                              sizeof(local->sun_path) - 1, " are possible"));
     }
     if (path.find('\0') != path.npos) return Bad(text, "the path holds a zero byte");
     local->sun_family = AF_UNIX;

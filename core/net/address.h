@@ -19,8 +19,8 @@ class Address {
  public:
   Address() = default;
 
-  // Errors (InvalidArgument): not an address, a name instead of a number, a port above 65535, a Unix
-  // path longer than the kernel takes (107 bytes).
+  // Errors (InvalidArgument): not an address, a name instead of a number, a port above 65535, a
+  // Unix path longer than the kernel takes (107 bytes).
   static absl::StatusOr<Address> Parse(std::string_view text);
 
   // From what the kernel or a resolver gave.

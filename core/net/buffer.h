@@ -1,7 +1,7 @@
 // A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
 //
-// The memory is a pooled block of 16 KiB while that is enough, and an empty buffer holds none, so an
-// idle connection costs no buffer memory. Belongs to one thread; the pool is per thread.
+// The memory is a pooled block of 16 KiB while that is enough, and an empty buffer holds none, so
+// an idle connection costs no buffer memory. Belongs to one thread; the pool is per thread.
 
 #ifndef PILLION_CORE_NET_BUFFER_H_
 #define PILLION_CORE_NET_BUFFER_H_

@@ -1,16 +1,16 @@
 // Waiting, and giving up waiting.
 //
-// Every wait of a coroutine (bytes from a socket, a timer, a place in a queue, an answer from another
-// thread) belongs to a CancelScope. Cancelling the scope ends all waits in it, and in the scopes below
-// it, with the given status, and every later wait at once. So whoever owns a piece of work can end it
-// and wait for its end, and a timeout is nothing but a scope with a deadline.
+// Every wait of a coroutine (bytes from a socket, a timer, a place in a queue, an answer from
+// another thread) belongs to a CancelScope. Cancelling the scope ends all waits in it, and in the
+// scopes below it, with the given status, and every later wait at once. So whoever owns a piece of
+// work can end it and wait for its end, and a timeout is nothing but a scope with a deadline.
 //
 //   CancelScope scope(loop, &call_scope);
 //   scope.SetDeadline(loop.now() + 1s, "connect timeout");
 //   absl::Status status = co_await connection.Open(scope);
 //
-// Everything here belongs to one loop's thread. Nothing resumes a coroutine from inside another one's
-// code: what ended waits in the loop's ready queue for its turn.
+// Everything here belongs to one loop's thread. Nothing resumes a coroutine from inside another
+// one's code: what ended waits in the loop's ready queue for its turn.
 
 #ifndef PILLION_CORE_NET_CANCEL_H_
 #define PILLION_CORE_NET_CANCEL_H_
@@ -75,8 +75,9 @@ class CancelScope : private Timer {
   // Ends all waits in this scope and below. The first reason stays. REQUIRES: !why.ok()
   void Cancel(const absl::Status& why);
 
-  // Cancels the scope with DeadlineExceeded and `why` at `deadline`. A second call moves the deadline
-  // and the reason. `why` must be static: nothing is allocated for a deadline that does not come.
+  // Cancels the scope with DeadlineExceeded and `why` at `deadline`. A second call moves the
+  // deadline and the reason. `why` must be static: nothing is allocated for a deadline that does
+  // not come.
   void SetDeadline(TimePoint deadline, const char* why);
   void ClearDeadline() { Timer::Disarm(); }
 

@@ -1,8 +1,8 @@
 // The epoll backend: edge-triggered, each descriptor registered once.
 //
-// An operation is tried at once unless the last look showed that it would only be refused: a receive
-// that filled less than its room has emptied the socket, so the next one waits for an edge instead of
-// asking for EAGAIN. That leaves two system calls a side for a small exchange.
+// An operation is tried at once unless the last look showed that it would only be refused: a
+// receive that filled less than its room has emptied the socket, so the next one waits for an edge
+// instead of asking for EAGAIN. That leaves two system calls a side for a small exchange.
 
 #ifndef PILLION_CORE_NET_EPOLL_BACKEND_H_
 #define PILLION_CORE_NET_EPOLL_BACKEND_H_

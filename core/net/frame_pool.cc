@@ -14,7 +14,7 @@ constexpr bool kPooled = true;
 #endif
 
 constexpr size_t kGranule = 64;
-constexpr size_t kClasses = 128;  // frames up to 8 KiB
+constexpr size_t kClasses = 128;   // frames up to 8 KiB
 constexpr size_t kMaxKept = 1024;  // free frames kept in each class
 
 struct FreeFrameNode {
@@ -52,7 +52,7 @@ void* AllocateFrame(size_t size) {
     --pool.kept[index];
     return node;
   }
-  return ::operator new(index * kGranule);
+  return ::operator new(index* kGranule);
 }
 
 void FreeFrame(void* frame, size_t size) {

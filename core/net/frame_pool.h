@@ -1,8 +1,8 @@
 // Memory for coroutine frames.
 //
 // A call's frames are made and dropped thousands of times a second and always have the same few
-// sizes, so freed frames are kept in per-thread free lists: a warm call allocates nothing. Frames must
-// be freed on the thread that made them, which holds for tasks: they never leave their loop.
+// sizes, so freed frames are kept in per-thread free lists: a warm call allocates nothing. Frames
+// must be freed on the thread that made them, which holds for tasks: they never leave their loop.
 
 #ifndef PILLION_CORE_NET_FRAME_POOL_H_
 #define PILLION_CORE_NET_FRAME_POOL_H_

@@ -1,8 +1,8 @@
 // How a loop talks to the kernel: the small interface behind which the backends stand.
 //
-// It is completion-based: an operation is started and its outcome is delivered; whether the kernel was
-// asked first and waited for (epoll) or does the work itself and reports (io_uring) does not show.
-// At most one receive-like and one send-like operation run on a descriptor at a time.
+// It is completion-based: an operation is started and its outcome is delivered; whether the kernel
+// was asked first and waited for (epoll) or does the work itself and reports (io_uring) does not
+// show. At most one receive-like and one send-like operation run on a descriptor at a time.
 
 #ifndef PILLION_CORE_NET_IO_BACKEND_H_
 #define PILLION_CORE_NET_IO_BACKEND_H_
@@ -63,15 +63,15 @@ class IoBackend {
   virtual ~IoBackend() = default;
   virtual std::string_view name() const = 0;
 
-  // Takes over `fd` (non-blocking, a socket). Returns null when the kernel refuses (errno says why);
-  // the descriptor stays the caller's then.
+  // Takes over `fd` (non-blocking, a socket). Returns null when the kernel refuses (errno says
+  // why); the descriptor stays the caller's then.
   virtual IoHandle* Attach(int fd) = 0;
 
   // Closes the descriptor. REQUIRES: no operation runs on it.
   virtual void Detach(IoHandle* handle) = 0;
 
-  // Starts `operation`. True: it ended at once, with `*status` and its result. False: Finish() will be
-  // called on it later.
+  // Starts `operation`. True: it ended at once, with `*status` and its result. False: Finish() will
+  // be called on it later.
   virtual bool Start(IoOperation& operation, absl::Status* status) = 0;
 
   // Withdraws an operation that Start() left running; Finish(why) is called now or later.

@@ -17,12 +17,11 @@ absl::StatusOr<std::unique_ptr<Loop>> Loop::Create(IoKind) {
   return std::unique_ptr<Loop>(new Loop(*std::move(io)));
 }
 
-Loop::Loop(std::unique_ptr<IoBackend> io)
-    : now_(Clock::now()), timers_(now_), io_(std::move(io)) {}
+Loop::Loop(std::unique_ptr<IoBackend> io) : now_(Clock::now()), timers_(now_), io_(std::move(io)) {}
 
 Loop::~Loop() {
-  // What was posted and not run refers to things that may be gone by now. Dropping it may post once more:
-  // a promise that goes says so.
+  // What was posted and not run refers to things that may be gone by now. Dropping it may post once
+  // more: a promise that goes says so.
   while (true) {
     {
       std::lock_guard lock(mutex_);
@@ -91,7 +90,8 @@ void Loop::Ready(Wait& wait) {
 }
 
 void Loop::ResumeReady() {
-  // Only what is ready now: whoever becomes ready meanwhile has its turn after the next look at I/O.
+  // Only what is ready now: whoever becomes ready meanwhile has its turn after the next look at
+  // I/O.
   Wait* wait = std::exchange(first_ready_, nullptr);
   last_ready_ = nullptr;
   while (wait != nullptr) {

@@ -1,8 +1,8 @@
 // The event loop of one thread.
 //
-// One turn: wait for I/O (at most until the next timer), take what other threads posted, fire timers,
-// resume every coroutine whose wait ended. The clock is read once a turn. Apart from Post(), Stop() and
-// the constructor everything belongs to the thread that calls Run().
+// One turn: wait for I/O (at most until the next timer), take what other threads posted, fire
+// timers, resume every coroutine whose wait ended. The clock is read once a turn. Apart from
+// Post(), Stop() and the constructor everything belongs to the thread that calls Run().
 
 #ifndef PILLION_CORE_NET_LOOP_H_
 #define PILLION_CORE_NET_LOOP_H_

@@ -45,7 +45,8 @@ void RemoveStaleUnixSocket(const Address& address) {
 
 absl::Status BindError(const Address& address, int error) {
   std::string fix;
-  if (error == EADDRINUSE) fix = "; another process uses it: stop that one or choose another address";
+  if (error == EADDRINUSE)
+    fix = "; another process uses it: stop that one or choose another address";
   if (error == EACCES) fix = "; ports below 1024 and foreign directories need more rights";
   if (error == EADDRNOTAVAIL) fix = "; this machine has no such address";
   if (error == ENOENT) fix = "; the directory does not exist: create it";

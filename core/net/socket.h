@@ -1,7 +1,7 @@
 // Stream sockets of one loop.
 //
-// Errors of the operations are what the kernel said (absl::ErrnoToStatus), or the reason for which the
-// given scope was canceled. At most one receive and one send run on a socket at a time.
+// Errors of the operations are what the kernel said (absl::ErrnoToStatus), or the reason for which
+// the given scope was canceled. At most one receive and one send run on a socket at a time.
 
 #ifndef PILLION_CORE_NET_SOCKET_H_
 #define PILLION_CORE_NET_SOCKET_H_
@@ -57,7 +57,8 @@ class Socket {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { Close(); }
 
-  // Takes over a connected, non-blocking descriptor. Errors: the loop cannot watch it (it is closed).
+  // Takes over a connected, non-blocking descriptor. Errors: the loop cannot watch it (it is
+  // closed).
   static absl::StatusOr<Socket> Adopt(Loop& loop, int fd);
 
   // Opens a connection. Cancel the scope to give up.
@@ -67,27 +68,27 @@ class Socket {
   // stream. `into` is given memory only when there is something to put there.
   ReceiveAwaiter Receive(Buffer& into, CancelScope& scope);
 
-  // co_await -> absl::Status: sends all the pieces (at most 4), which must stay in place meanwhile. An
-  // error may leave any part of them sent.
+  // co_await -> absl::Status: sends all the pieces (at most 4), which must stay in place meanwhile.
+  // An error may leave any part of them sent.
   SendAwaiter Send(CancelScope& scope, std::string_view a, std::string_view b = {},
                    std::string_view c = {}, std::string_view d = {});
 
-  // Cancels `scope` as soon as the peer closes its side or the connection breaks, at once when it has
-  // happened already; null ends the watch. The watch must end before the scope does.
+  // Cancels `scope` as soon as the peer closes its side or the connection breaks, at once when it
+  // has happened already; null ends the watch. The watch must end before the scope does.
   void CancelOnClose(CancelScope* scope);
 
   // True once the peer is known to have closed.
   bool peer_closed() const { return handle_->peer_closed; }
 
-  // True when bytes or the end of the stream are known to wait. A pooled connection on which nothing
-  // was asked is of no use then.
+  // True when bytes or the end of the stream are known to wait. A pooled connection on which
+  // nothing was asked is of no use then.
   bool readable() const { return handle_->readable; }
 
   // Says that no more will be sent.
   void ShutdownSend();
 
-  // Closes. With `reset`, the peer sees a reset instead of an orderly end: for answers that were cut
-  // off, so that it cannot take the part for the whole. REQUIRES: no operation runs.
+  // Closes. With `reset`, the peer sees a reset instead of an orderly end: for answers that were
+  // cut off, so that it cannot take the part for the whole. REQUIRES: no operation runs.
   void Close(bool reset = false);
 
   bool is_open() const { return handle_ != nullptr; }
@@ -112,8 +113,8 @@ class Listener {
     int backlog = 1024;
   };
 
-  // Port 0 takes a free one. A Unix path whose owner is gone is taken over; one that is in use is an
-  // error. Errors name the address and the fix.
+  // Port 0 takes a free one. A Unix path whose owner is gone is taken over; one that is in use is
+  // an error. Errors name the address and the fix.
   static absl::StatusOr<Listener> Bind(Loop& loop, const Address& address, Options options);
 
   // The same listening socket for another loop: for Unix sockets, which cannot be bound twice.
@@ -124,8 +125,8 @@ class Listener {
   // Closes; removes the path of a Unix socket.
   ~Listener();
 
-  // Waits for the next connection. A shortage of descriptors or memory is an error (ResourceExhausted
-  // or whatever the kernel said): wait a little, then go on.
+  // Waits for the next connection. A shortage of descriptors or memory is an error
+  // (ResourceExhausted or whatever the kernel said): wait a little, then go on.
   Task<absl::StatusOr<Socket>> Accept(CancelScope& scope);
 
   // Connections are known to wait: Accept() will not.

@@ -8,8 +8,8 @@
 //
 // A task starts when it is awaited and runs on the awaiting coroutine's thread. A child that ends
 // without waiting costs no suspension of its parent, so a loop around it uses no stack whatever the
-// compiler does about tail calls. A task that was started must end before its Task object goes: cancel
-// its scope and wait; a suspended task is never destroyed.
+// compiler does about tail calls. A task that was started must end before its Task object goes:
+// cancel its scope and wait; a suspended task is never destroyed.
 //
 // To start a task without awaiting it, give it to a TaskGroup (core/net/task_group.h).
 

@@ -1,8 +1,9 @@
 // Timers of one loop: a hierarchical wheel with a resolution of one millisecond.
 //
-// Arming, moving and disarming are O(1) and allocate nothing. A timer that is moved later only stores
-// its new deadline; the wheel looks at it again when the old one comes round, because nearly every
-// timeout is moved or dropped long before it fires. Everything here belongs to the loop's thread.
+// Arming, moving and disarming are O(1) and allocate nothing. A timer that is moved later only
+// stores its new deadline; the wheel looks at it again when the old one comes round, because nearly
+// every timeout is moved or dropped long before it fires. Everything here belongs to the loop's
+// thread.
 
 #ifndef PILLION_CORE_NET_TIMER_H_
 #define PILLION_CORE_NET_TIMER_H_
@@ -59,8 +60,8 @@ class TimerWheel {
   // Fires every timer whose deadline is at or before `now`.
   void Advance(TimePoint now);
 
-  // When Advance() has to be called next; empty when no timer is linked. Never later than the earliest
-  // deadline; may be earlier.
+  // When Advance() has to be called next; empty when no timer is linked. Never later than the
+  // earliest deadline; may be earlier.
   std::optional<TimePoint> NextWake() const;
 
  private:

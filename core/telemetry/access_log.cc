@@ -11,7 +11,8 @@
 namespace pillion::telemetry {
 namespace {
 
-// Bytes of a field after escaping. A path may be long and still be worth reading; the rest need not be.
+// Bytes of a field after escaping. A path may be long and still be worth reading; the rest need not
+// be.
 constexpr size_t kMaxPath = 4096;
 constexpr size_t kMaxField = 512;
 constexpr size_t kFields = 14;         // AccessRecord's strings
@@ -52,7 +53,8 @@ class LineBuilder {
     micros = std::max<int64_t>(micros, 0);
     Number(micros / 1000);
     const auto rest = static_cast<int>(micros % 1000);
-    const char decimals[] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+    const char decimals[] = {'.', static_cast<char>('0' + rest / 100),
+                             static_cast<char>('0' + rest / 10 % 10),
                              static_cast<char>('0' + rest % 10)};
     Raw({decimals, sizeof decimals});
   }
@@ -203,23 +205,24 @@ void AccessLog::Collect(MetricsBuilder& builder) const {
   builder.AddCounter(kName, kHelp, totals.lines_written, {{"outcome", "written"}});
   builder.AddCounter(kName, kHelp, totals.lines_dropped, {{"outcome", "dropped"}});
   builder.AddCounter(kName, kHelp, totals.lines_lost, {{"outcome", "lost"}});
-  builder.AddCounter("pillion_access_log_write_errors_total", "Failed attempts to write the access log.",
-                     totals.write_errors);
+  builder.AddCounter("pillion_access_log_write_errors_total",
+                     "Failed attempts to write the access log.", totals.write_errors);
 }
 
 AccessLog::Sink::Sink(Format format, LineWriter* writer, LineRing* ring)
     : format_(format),
       writer_(writer),
       ring_(ring),
-      line_(ring != nullptr ? std::make_unique_for_overwrite<char[]>(LineWriter::kMaxLine) : nullptr) {}
+      line_(ring != nullptr ? std::make_unique_for_overwrite<char[]>(LineWriter::kMaxLine)
+                            : nullptr) {}
 
 AccessLog::Sink::~Sink() = default;
 
 void AccessLog::Sink::Log(const AccessRecord& record) {
   if (!enabled()) return;
   const std::string_view start = timestamps_.Format(record.start_unix_micros);
-  const std::string_view line =
-      format_ == Format::kJson ? FormatJson(record, start, line_.get()) : FormatText(record, start, line_.get());
+  const std::string_view line = format_ == Format::kJson ? FormatJson(record, start, line_.get())
+                                                         : FormatText(record, start, line_.get());
   if (ring_->Put(line)) writer_->LineAdded(*ring_);
 }
 

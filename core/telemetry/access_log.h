@@ -1,20 +1,23 @@
 // The access log: one line per call, as text or JSON, to a file or standard output.
 //
-// A worker must never wait for a disk. It formats the line into its own ring of bytes (AccessLog::Sink), without
-// allocating; one writer thread drains all rings into one write. While calls come in, the writer looks by itself every
-// few milliseconds, so that a worker makes a system call only for the first line after a pause. If a ring is full, the
-// line is dropped and counted. If writing fails (disk full), lines are lost and counted, and the process log says so
-// once a second; calls go on.
+// A worker must never wait for a disk. It formats the line into its own ring of bytes
+// (AccessLog::Sink), without allocating; one writer thread drains all rings into one write. While
+// calls come in, the writer looks by itself every few milliseconds, so that a worker makes a system
+// call only for the first line after a pause. If a ring is full, the line is dropped and counted.
+// If writing fails (disk full), lines are lost and counted, and the process log says so once a
+// second; calls go on.
 //
-// No byte of a call can forge a line or a field: control characters, quotes, backslashes and whatever is not ASCII
-// are escaped, and long fields are cut (and end in "...").
+// No byte of a call can forge a line or a field: control characters, quotes, backslashes and
+// whatever is not ASCII are escaped, and long fields are cut (and end in "...").
 //
 // Text, Envoy's default format followed by what Envoy's lacks; "-" where there is nothing:
 //
-//   [2026-03-01T12:00:00.123Z] "GET /user/?user_id=1 HTTP/1.1" 200 - 0 48 1.234 1.180 "127.0.0.1:40112"
-//   "python-requests/2.28" "0b1e9f2c-..." "users" "127.0.0.1:5001" forward "users" "by-id" "users" "-"
-//    (start, request line, status, response flag, bytes received, bytes sent, milliseconds in all, milliseconds of the
-//    upstream, caller, user agent, request id, authority, upstream, mode, virtual host, route, cluster, operation)
+//   [2026-03-01T12:00:00.123Z] "GET /user/?user_id=1 HTTP/1.1" 200 - 0 48 1.234 1.180
+//   "127.0.0.1:40112" "python-requests/2.28" "0b1e9f2c-..." "users" "127.0.0.1:5001" forward
+//   "users" "by-id" "users" "-"
+//    (start, request line, status, response flag, bytes received, bytes sent, milliseconds in all,
+//    milliseconds of the upstream, caller, user agent, request id, authority, upstream, mode,
+//    virtual host, route, cluster, operation)
 //
 // JSON has Envoy's operator names as keys, and null where there is nothing.
 #ifndef PILLION_CORE_TELEMETRY_ACCESS_LOG_H_
@@ -37,7 +40,8 @@ class LineRing;
 class LineWriter;
 class MetricsBuilder;
 
-// One call, at its end. The views need to live only until Log() returns. Empty means that there is none.
+// One call, at its end. The views need to live only until Log() returns. Empty means that there is
+// none.
 struct AccessRecord {
   int64_t start_unix_micros = 0;
   std::string_view method;
@@ -68,7 +72,8 @@ class AccessLog {
   struct Options {
     std::string path;  // "-" is standard output, "" turns the log off
     Format format = Format::kText;
-    size_t ring_bytes = 1024 * 1024;  // per worker, a power of two of at least 32 KiB; memory is used as it fills
+    size_t ring_bytes =
+        1024 * 1024;  // per worker, a power of two of at least 32 KiB; memory is used as it fills
   };
 
   struct Totals {
@@ -85,8 +90,8 @@ class AccessLog {
   // Errors name the path and say what is wrong with it.
   static absl::StatusOr<std::unique_ptr<AccessLog>> Open(Options options);
 
-  // Writes what is in the rings, for at most a second if nobody reads the other end of a pipe, and ends the writer.
-  // REQUIRES: no sink is in use any more.
+  // Writes what is in the rings, for at most a second if nobody reads the other end of a pipe, and
+  // ends the writer. REQUIRES: no sink is in use any more.
   ~AccessLog();
 
   AccessLog(const AccessLog&) = delete;
@@ -95,14 +100,15 @@ class AccessLog {
   // A sink for one worker; lives as long as the log. Threads: any.
   Sink* NewSink();
 
-  // Opens the path again, after log rotation moved the file away. The old file is kept if that fails, and the process
-  // log says so. Returns at once. Threads: any, and signal handlers.
+  // Opens the path again, after log rotation moved the file away. The old file is kept if that
+  // fails, and the process log says so. Returns at once. Threads: any, and signal handlers.
   void Reopen();
 
   // Threads: any.
   Totals ReadTotals() const;
 
-  // Adds pillion_access_log_lines_total{outcome="written|dropped|lost"} and pillion_access_log_write_errors_total.
+  // Adds pillion_access_log_lines_total{outcome="written|dropped|lost"} and
+  // pillion_access_log_write_errors_total.
   void Collect(MetricsBuilder& builder) const;
 
  private:

@@ -90,7 +90,8 @@ class AccessLogTest : public ::testing::Test {
     return *std::move(log);
   }
 
-  std::string WriteOne(const AccessRecord& record, AccessLog::Format format = AccessLog::Format::kText) {
+  std::string WriteOne(const AccessRecord& record,
+                       AccessLog::Format format = AccessLog::Format::kText) {
     Open({.path = path_, .format = format})->NewSink()->Log(record);
     return Read();
   }
@@ -108,25 +109,32 @@ class AccessLogTest : public ::testing::Test {
 
 TEST_F(AccessLogTest, WritesTheDocumentedText) {
   EXPECT_EQ(WriteOne(Example()),
-            "[2026-03-01T12:00:00.123Z] \"GET /user/?user_id=1 HTTP/1.1\" 200 - 0 48 1.234 1.080 \"127.0.0.1:40112\" "
-            "\"python-requests/2.28\" \"0b1e9f2c-0000-4000-8000-000000000000\" \"users\" \"127.0.0.1:5001\" forward "
+            "[2026-03-01T12:00:00.123Z] \"GET /user/?user_id=1 HTTP/1.1\" 200 - 0 48 1.234 1.080 "
+            "\"127.0.0.1:40112\" "
+            "\"python-requests/2.28\" \"0b1e9f2c-0000-4000-8000-000000000000\" \"users\" "
+            "\"127.0.0.1:5001\" forward "
             "\"users\" \"by-id\" \"users-v1\" \"-\"\n");
 }
 
 TEST_F(AccessLogTest, WritesJsonWithEnvoysNames) {
-  EXPECT_EQ(WriteOne(Example(), AccessLog::Format::kJson),
-            "{\"start_time\":\"2026-03-01T12:00:00.123Z\",\"method\":\"GET\",\"authority\":\"users\","
-            "\"path\":\"/user/?user_id=1\",\"protocol\":\"HTTP/1.1\",\"response_code\":200,\"response_flags\":null,"
-            "\"bytes_received\":0,\"bytes_sent\":48,\"duration\":1.234,\"upstream_service_time\":1.080,"
-            "\"downstream_remote_address\":\"127.0.0.1:40112\",\"user_agent\":\"python-requests/2.28\","
-            "\"request_id\":\"0b1e9f2c-0000-4000-8000-000000000000\",\"mode\":\"forward\",\"virtual_host\":\"users\","
-            "\"route_name\":\"by-id\",\"upstream_cluster\":\"users-v1\",\"upstream_host\":\"127.0.0.1:5001\","
-            "\"operation_id\":null}\n");
+  EXPECT_EQ(
+      WriteOne(Example(), AccessLog::Format::kJson),
+      "{\"start_time\":\"2026-03-01T12:00:00.123Z\",\"method\":\"GET\",\"authority\":\"users\","
+      "\"path\":\"/user/?user_id=1\",\"protocol\":\"HTTP/"
+      "1.1\",\"response_code\":200,\"response_flags\":null,"
+      "\"bytes_received\":0,\"bytes_sent\":48,\"duration\":1.234,\"upstream_service_time\":1.080,"
+      "\"downstream_remote_address\":\"127.0.0.1:40112\",\"user_agent\":\"python-requests/2.28\","
+      "\"request_id\":\"0b1e9f2c-0000-4000-8000-000000000000\",\"mode\":\"forward\",\"virtual_"
+      "host\":\"users\","
+      "\"route_name\":\"by-id\",\"upstream_cluster\":\"users-v1\",\"upstream_host\":\"127.0.0.1:"
+      "5001\","
+      "\"operation_id\":null}\n");
 }
 
 TEST_F(AccessLogTest, MarksWhatIsMissing) {
   EXPECT_EQ(WriteOne({}),
-            "[1970-01-01T00:00:00.000Z] \"- - -\" 0 - 0 0 0.000 - \"-\" \"-\" \"-\" \"-\" \"-\" - \"-\" \"-\" \"-\" "
+            "[1970-01-01T00:00:00.000Z] \"- - -\" 0 - 0 0 0.000 - \"-\" \"-\" \"-\" \"-\" \"-\" - "
+            "\"-\" \"-\" \"-\" "
             "\"-\"\n");
   EXPECT_THAT(WriteOne({}, AccessLog::Format::kJson), HasSubstr("\"method\":null"));
 }
@@ -149,9 +157,10 @@ TEST_F(AccessLogTest, CutsLongFieldsAndStillEndsTheLine) {
   record.user_agent = long_text;
   EXPECT_THAT(WriteOne(record), HasSubstr("\"GET " + std::string(4096, 'a') + "... HTTP/1.1\""));
   for (std::string_view* field :
-       {&record.method, &record.authority, &record.path, &record.protocol, &record.flag, &record.mode,
-        &record.virtual_host, &record.route, &record.cluster, &record.upstream_address, &record.downstream_address,
-        &record.user_agent, &record.request_id, &record.operation_id}) {
+       {&record.method, &record.authority, &record.path, &record.protocol, &record.flag,
+        &record.mode, &record.virtual_host, &record.route, &record.cluster,
+        &record.upstream_address, &record.downstream_address, &record.user_agent,
+        &record.request_id, &record.operation_id}) {
     *field = worst_text;
   }
   record.bytes_received = record.bytes_sent = UINT64_MAX;
@@ -185,7 +194,8 @@ TEST_F(AccessLogTest, SaysWhatIsWrongWithThePath) {
   const auto log = AccessLog::Open({.path = "/no/such/directory/access.log"});
   EXPECT_EQ(log.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(log.status().ToString(), HasSubstr("/no/such/directory/access.log"));
-  EXPECT_THAT(AccessLog::Open({.path = testing::TempDir()}).status().ToString(), HasSubstr("directory"));
+  EXPECT_THAT(AccessLog::Open({.path = testing::TempDir()}).status().ToString(),
+              HasSubstr("directory"));
 }
 
 TEST_F(AccessLogTest, AllocatesNothingPerLine) {

@@ -1,6 +1,7 @@
-// A fast random number generator for load balancing, jitter, request ids and span ids: xoshiro256** 1.0 by David
-// Blackman and Sebastiano Vigna (https://prng.di.unimi.it/). What must not be guessed (operation ids) must not come
-// from here: take the system's secure random source for that.
+// A fast random number generator for load balancing, jitter, request ids and span ids:
+// xoshiro256** 1.0 by David Blackman and Sebastiano Vigna (https://prng.di.unimi.it/). What must
+// not be guessed (operation ids) must not come from here: take the system's secure random source
+// for that.
 #ifndef PILLION_CORE_TELEMETRY_FAST_RANDOM_H_
 #define PILLION_CORE_TELEMETRY_FAST_RANDOM_H_
 
@@ -11,7 +12,8 @@
 
 namespace pillion::telemetry {
 
-// Threads: one. Is a uniform random bit generator, so that it can be given to the standard distributions.
+// Threads: one. Is a uniform random bit generator, so that it can be given to the standard
+// distributions.
 class FastRandom {
  public:
   using result_type = uint64_t;
@@ -37,8 +39,8 @@ class FastRandom {
     return result;
   }
 
-  // Uniform in [0, bound), by multiplication (Lemire); the bias is below 2^-32 for bounds below 2^32.
-  // REQUIRES: bound > 0.
+  // Uniform in [0, bound), by multiplication (Lemire); the bias is below 2^-32 for bounds below
+  // 2^32. REQUIRES: bound > 0.
   uint64_t Below(uint64_t bound) {
     return static_cast<uint64_t>((static_cast<unsigned __int128>((*this)()) * bound) >> 64);
   }

@@ -1,5 +1,5 @@
-// A ring of bytes between one thread that puts in whole lines and one that takes them out. Neither ever waits for the
-// other: a line that does not fit is refused.
+// A ring of bytes between one thread that puts in whole lines and one that takes them out. Neither
+// ever waits for the other: a line that does not fit is refused.
 #ifndef PILLION_CORE_TELEMETRY_LINE_RING_H_
 #define PILLION_CORE_TELEMETRY_LINE_RING_H_
 
@@ -19,12 +19,13 @@ namespace pillion::telemetry {
 class LineRing {
  public:
   // REQUIRES: `capacity` (bytes) is a power of two.
-  explicit LineRing(size_t capacity) : capacity_(capacity), bytes_(std::make_unique_for_overwrite<char[]>(capacity)) {
+  explicit LineRing(size_t capacity)
+      : capacity_(capacity), bytes_(std::make_unique_for_overwrite<char[]>(capacity)) {
     assert(std::has_single_bit(capacity));
   }
 
-  // False if there is no room: then the line is counted and gone. REQUIRES: `line` ends in '\n' and has no other.
-  // Threads: the producer.
+  // False if there is no room: then the line is counted and gone. REQUIRES: `line` ends in '\n' and
+  // has no other. Threads: the producer.
   bool Put(std::string_view line) {
     const uint64_t end = end_.load(std::memory_order_relaxed);
     if (Room(end) < line.size()) {
@@ -38,7 +39,8 @@ class LineRing {
     const size_t before_wrap = std::min(line.size(), capacity_ - at);
     std::memcpy(bytes_.get() + at, line.data(), before_wrap);
     std::memcpy(bytes_.get(), line.data() + before_wrap, line.size() - before_wrap);
-    // In one order, for all threads, with the consumer's announcement that it goes to sleep (LineWriter::Sleep).
+    // In one order, for all threads, with the consumer's announcement that it goes to sleep
+    // (LineWriter::Sleep).
     end_.store(end + line.size(), std::memory_order_seq_cst);
     return true;
   }
@@ -52,7 +54,9 @@ class LineRing {
   }
 
   // Bytes that wait to be taken. Threads: the consumer.
-  size_t Waiting() const { return end_.load(std::memory_order_seq_cst) - begin_.load(std::memory_order_relaxed); }
+  size_t Waiting() const {
+    return end_.load(std::memory_order_seq_cst) - begin_.load(std::memory_order_relaxed);
+  }
 
   // Moves as many whole lines as fit to `out` and returns their bytes. Threads: the consumer.
   size_t Take(char* out, size_t room) {

@@ -28,7 +28,8 @@ uint64_t CountLines(std::string_view bytes) {
   return static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
 }
 
-// Signals are for the threads that expect them; and a pipe without a reader is an error, not a reason to die.
+// Signals are for the threads that expect them; and a pipe without a reader is an error, not a
+// reason to die.
 void BlockAllSignals() {
   sigset_t all;
   sigfillset(&all);
@@ -37,7 +38,8 @@ void BlockAllSignals() {
 
 }  // namespace
 
-LineWriter::LineWriter(std::string path) : path_(std::move(path)), batch_(kBatchBytes), write_failed_(kLog) {
+LineWriter::LineWriter(std::string path)
+    : path_(std::move(path)), batch_(kBatchBytes), write_failed_(kLog) {
   static_assert(kBatchBytes >= kMaxLine);
 }
 
@@ -83,11 +85,14 @@ uint64_t LineWriter::refused() const {
 }
 
 absl::Status LineWriter::OpenFile() {
-  // O_NONBLOCK: opening a named pipe must not wait for a reader. It means nothing to a regular file.
+  // O_NONBLOCK: opening a named pipe must not wait for a reader. It means nothing to a regular
+  // file.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  const int fd = path_ == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : open(path_.c_str(), kFlags, 0640);
+  const int fd =
+      path_ == "-" ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : open(path_.c_str(), kFlags, 0640);
   if (fd < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open the access log ", path_ == "-" ? "(stdout)" : path_));
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot open the access log ", path_ == "-" ? "(stdout)" : path_));
   }
   struct stat status {};
   fstat(fd, &status);
@@ -118,8 +123,8 @@ bool LineWriter::DrainRings() {
     if (size == 0) return found;
     found = true;
     WriteBatch({batch_.data(), size});
-    // With room for another line left, every ring was emptied. What came in since can wait for the next look: many
-    // lines in one write are cheaper than one by one.
+    // With room for another line left, every ring was emptied. What came in since can wait for the
+    // next look: many lines in one write are cheaper than one by one.
     if (batch_.size() - size >= kMaxLine) return true;
   }
 }
@@ -137,7 +142,8 @@ size_t LineWriter::FillBatch() {
 
 void LineWriter::ReopenIfAsked() {
   if (!reopen_.exchange(false) || path_ == "-") return;
-  if (absl::Status opened = OpenFile(); !opened.ok()) kLog.Error(opened.message(), "; keeping the old file");
+  if (absl::Status opened = OpenFile(); !opened.ok())
+    kLog.Error(opened.message(), "; keeping the old file");
 }
 
 bool LineWriter::AnyRingHolds(double share) const {
@@ -148,7 +154,8 @@ bool LineWriter::AnyRingHolds(double share) const {
 }
 
 void LineWriter::Sleep(State state) {
-  // Announce first, look then: a producer that puts a line in after the look sees the announcement, and wakes us.
+  // Announce first, look then: a producer that puts a line in after the look sees the announcement,
+  // and wakes us.
   state_.store(state, std::memory_order_seq_cst);
   if (!AnyRingHolds(state == State::kAsleep ? 0 : 0.5)) {
     pollfd wake{.fd = wake_fd_, .events = POLLIN, .revents = 0};
@@ -160,7 +167,8 @@ void LineWriter::Sleep(State state) {
 
 void LineWriter::Wake() {
   constexpr uint64_t kOne = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &kOne, sizeof kOne);  // a full counter wakes as well
+  [[maybe_unused]] const ssize_t written =
+      write(wake_fd_, &kOne, sizeof kOne);  // a full counter wakes as well
 }
 
 void LineWriter::ForgetWakeUps() {
@@ -182,8 +190,8 @@ void LineWriter::WriteBatch(std::string_view batch) {
 
 ssize_t LineWriter::WriteSome(std::string_view bytes) {
   if (blocks_) {
-    // A pipe that is ready has room for this much, and takes it in one piece, so that the lines of another writer (the
-    // process log, if both go to one pipe) cannot come in between.
+    // A pipe that is ready has room for this much, and takes it in one piece, so that the lines of
+    // another writer (the process log, if both go to one pipe) cannot come in between.
     bytes = bytes.substr(0, PIPE_BUF);
     bytes = bytes.substr(0, bytes.rfind('\n') + 1 != 0 ? bytes.rfind('\n') + 1 : bytes.size());
   }
@@ -200,10 +208,11 @@ bool LineWriter::WaitUntilWritable() {
     if (stopping_.load()) {
       const Clock::time_point now = Clock::now();
       if (!give_up_at_) give_up_at_ = now + kPatienceAtExit;
-      timeout = static_cast<int>(
-          std::max<int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(*give_up_at_ - now).count()));
+      timeout = static_cast<int>(std::max<int64_t>(
+          0, std::chrono::ceil<std::chrono::milliseconds>(*give_up_at_ - now).count()));
     }
-    pollfd fds[] = {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = wake_fd_, .events = POLLIN, .revents = 0}};
+    pollfd fds[] = {{.fd = fd_, .events = POLLOUT, .revents = 0},
+                    {.fd = wake_fd_, .events = POLLIN, .revents = 0}};
     poll(fds, 2, timeout);
     if (fds[0].revents != 0) return true;
     if (timeout == 0) {
@@ -218,8 +227,8 @@ void LineWriter::Lose(std::string_view lines) {
   const int error = errno;
   lost_.Add(CountLines(lines));
   write_errors_.Add();
-  write_failed_.Error("cannot write the access log ", path_, ": ", std::strerror(error), "; ", lost_.Value(),
-                      " lines lost so far");
+  write_failed_.Error("cannot write the access log ", path_, ": ", std::strerror(error), "; ",
+                      lost_.Value(), " lines lost so far");
 }
 
 }  // namespace pillion::telemetry

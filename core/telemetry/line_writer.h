@@ -1,8 +1,9 @@
 // The thread that moves lines from the workers' rings to a file: the lower half of the access log.
 //
-// It sleeps in one of two ways. *Napping* between two looks while lines keep coming: nobody needs to wake it,
-// except a producer whose ring is more than half full. *Asleep* after a look that found nothing: the next line wakes
-// it. So a busy worker makes hardly any system call for logging, and an idle process none.
+// It sleeps in one of two ways. *Napping* between two looks while lines keep coming: nobody needs
+// to wake it, except a producer whose ring is more than half full. *Asleep* after a look that found
+// nothing: the next line wakes it. So a busy worker makes hardly any system call for logging, and
+// an idle process none.
 #ifndef PILLION_CORE_TELEMETRY_LINE_WRITER_H_
 #define PILLION_CORE_TELEMETRY_LINE_WRITER_H_
 
@@ -61,7 +62,7 @@ class LineWriter {
   uint64_t written() const { return written_.Value(); }            // lines
   uint64_t lost() const { return lost_.Value(); }                  // lines, for write errors
   uint64_t write_errors() const { return write_errors_.Value(); }  // failed attempts to write
-  uint64_t refused() const;                                        // lines, for want of room in a ring
+  uint64_t refused() const;  // lines, for want of room in a ring
 
  private:
   enum class State { kAwake, kNapping, kAsleep };
@@ -93,7 +94,8 @@ class LineWriter {
   std::atomic<State> state_{State::kAwake};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reopen_{false};
-  std::optional<Clock::time_point> give_up_at_;  // set when stopping meets a reader that does not read
+  std::optional<Clock::time_point>
+      give_up_at_;  // set when stopping meets a reader that does not read
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<LineRing>> rings_;  // guarded by mutex_; the rings themselves are not

@@ -29,7 +29,8 @@ namespace {
 using ::pillion::telemetry::AppendEscaped;
 using ::pillion::telemetry::Escaping;
 
-constexpr std::array<std::string_view, 6> kLevelNames = {"trace", "debug", "info", "warning", "error", "off"};
+constexpr std::array<std::string_view, 6> kLevelNames = {"trace",   "debug", "info",
+                                                         "warning", "error", "off"};
 
 constinit std::atomic<Format> format{Format::kText};
 
@@ -44,13 +45,14 @@ class LineFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
     const auto since_epoch = message.time.time_since_epoch();
-    const std::string_view time =
-        timestamps_.Format(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count());
+    const std::string_view time = timestamps_.Format(
+        std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count());
     const std::string_view level = kLevelNames[static_cast<size_t>(message.level)];
     const std::string_view component(message.logger_name.data(), message.logger_name.size());
     const std::string_view text(message.payload.data(), message.payload.size());
-    const std::string thread = thread_name.size != 0 ? std::string(thread_name.bytes.data(), thread_name.size)
-                                                     : std::to_string(message.thread_id);
+    const std::string thread = thread_name.size != 0
+                                   ? std::string(thread_name.bytes.data(), thread_name.size)
+                                   : std::to_string(message.thread_id);
     std::string line;
     if (log::format.load(std::memory_order_relaxed) == Format::kJson) {
       const auto add = [&line](std::string_view key, std::string_view value) {
@@ -73,7 +75,9 @@ class LineFormatter final : public spdlog::formatter {
     out.append(line.data(), line.data() + line.size());
   }
 
-  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<LineFormatter>(); }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<LineFormatter>();
+  }
 
  private:
   telemetry::TimestampFormatter timestamps_;

@@ -1,17 +1,20 @@
-// The process log: what an operator reads when something is wrong. One line per message on standard error, as
-// text or as JSON, with a UTC time stamp in milliseconds, the level, the component and the thread.
+// The process log: what an operator reads when something is wrong. One line per message on standard
+// error, as text or as JSON, with a UTC time stamp in milliseconds, the level, the component and
+// the thread.
 //
 //   constexpr log::Logger kLog("xds");
 //   kLog.Info("connected to ", address, " after ", attempts, " attempts");
 //
 //   2026-03-01T12:00:00.123Z info  [xds] [main] connected to 127.0.0.1:18000 after 2 attempts
 //
-// Arguments are anything that absl::StrCat takes, and whatever converts to std::string_view; they are not converted
-// unless the level is on, which costs one relaxed load to find out. Control characters and bytes that are not UTF-8 are
-// escaped, so that nothing that came from the network can forge a line.
+// Arguments are anything that absl::StrCat takes, and whatever converts to std::string_view; they
+// are not converted unless the level is on, which costs one relaxed load to find out. Control
+// characters and bytes that are not UTF-8 are escaped, so that nothing that came from the network
+// can forge a line.
 //
-// Threads: everything may be called from any thread, at any time after main() began. A message is written before
-// the call returns; that is why it is for events, and calls are logged in access_log.h.
+// Threads: everything may be called from any thread, at any time after main() began. A message is
+// written before the call returns; that is why it is for events, and calls are logged in
+// access_log.h.
 #ifndef PILLION_CORE_TELEMETRY_LOG_H_
 #define PILLION_CORE_TELEMETRY_LOG_H_
 
@@ -29,22 +32,23 @@ namespace pillion::log {
 enum class Level { kTrace, kDebug, kInfo, kWarning, kError, kOff };
 enum class Format { kText, kJson };
 
-// The level below which nothing is written. INFO until set. Takes effect on all threads at once, within no
-// particular order against messages under way.
+// The level below which nothing is written. INFO until set. Takes effect on all threads at once,
+// within no particular order against messages under way.
 void SetLevel(Level level);
 Level GetLevel();
 
 // TEXT until set. Call it before other threads start if no line may have the other format.
 void SetFormat(Format format);
 
-// "TRACE", "DEBUG", "INFO", "WARNING" (or "WARN"), "ERROR", "OFF", in any case; nullopt for anything else.
+// "TRACE", "DEBUG", "INFO", "WARNING" (or "WARN"), "ERROR", "OFF", in any case; nullopt for
+// anything else.
 std::optional<Level> ParseLevel(std::string_view name);
 
 // The name that ParseLevel reads, in lower case ("info").
 std::string_view LevelName(Level level);
 
-// Names the calling thread, in the log and for the kernel (`top -H`, at most 15 bytes are shown there).
-// A thread without a name appears by its kernel thread id.
+// Names the calling thread, in the log and for the kernel (`top -H`, at most 15 bytes are shown
+// there). A thread without a name appears by its kernel thread id.
 void SetThreadName(std::string_view name);
 
 namespace internal {
@@ -54,7 +58,8 @@ void Write(Level level, std::string_view component, std::string_view message);
 // absl::string_view is a type of its own in Debian's Abseil, and absl::StrCat knows no other.
 template <typename T>
 decltype(auto) ForStrCat(const T& value) {
-  if constexpr (std::is_convertible_v<const T&, std::string_view> && !std::is_convertible_v<const T&, absl::AlphaNum>) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view> &&
+                !std::is_convertible_v<const T&, absl::AlphaNum>) {
     const std::string_view view = value;
     return absl::string_view(view.data(), view.size());
   } else {
@@ -126,8 +131,9 @@ void Error(const Args&... args) {
   kProcess.Error(args...);
 }
 
-// One condition that may repeat thousands of times a second: writes it at most once per interval, and says how
-// many messages it kept back since the last one. One object per condition, as a member or a static:
+// One condition that may repeat thousands of times a second: writes it at most once per interval,
+// and says how many messages it kept back since the last one. One object per condition, as a member
+// or a static:
 //
 //   static log::Limited accept_failed(kLog);
 //   accept_failed.Warning("cannot accept: ", error);     // ... (4711 more of these were not shown)
@@ -162,8 +168,8 @@ class Limited {
     }
   }
 
-  // Whether a message at `now` (nanoseconds of a monotonic clock) is to be written: how many were kept back since
-  // the last one, or nullopt if this one is to be kept back, too.
+  // Whether a message at `now` (nanoseconds of a monotonic clock) is to be written: how many were
+  // kept back since the last one, or nullopt if this one is to be kept back, too.
   std::optional<uint64_t> Admit(int64_t now);
 
  private:

@@ -50,8 +50,12 @@ void AppendByteEscape(EscapedCharacter& out, uint8_t byte) {
 }
 
 void AppendUtf16Escape(EscapedCharacter& out, uint32_t unit) {
-  const char text[] = {
-      '\\', 'u', kHexDigits[unit >> 12], kHexDigits[unit >> 8 & 15], kHexDigits[unit >> 4 & 15], kHexDigits[unit & 15]};
+  const char text[] = {'\\',
+                       'u',
+                       kHexDigits[unit >> 12],
+                       kHexDigits[unit >> 8 & 15],
+                       kHexDigits[unit >> 4 & 15],
+                       kHexDigits[unit & 15]};
   Append(out, {text, sizeof text});
 }
 
@@ -79,8 +83,11 @@ std::string_view ShortEscape(uint32_t c) {
   }
 }
 
-// C1 controls and the two separators included: some terminals and log readers take them for line ends or commands.
-bool IsControl(uint32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029; }
+// C1 controls and the two separators included: some terminals and log readers take them for line
+// ends or commands.
+bool IsControl(uint32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+}
 
 }  // namespace
 
@@ -141,7 +148,8 @@ std::string ToValidUtf8(std::string_view in) {
 
 std::string_view TimestampFormatter::Format(int64_t unix_micros) {
   constexpr int64_t kLastSecondOf9999 = 253402300799;
-  const int64_t micros = std::clamp<int64_t>(unix_micros, 0, kLastSecondOf9999 * 1'000'000 + 999'999);
+  const int64_t micros =
+      std::clamp<int64_t>(unix_micros, 0, kLastSecondOf9999 * 1'000'000 + 999'999);
   const int64_t second = micros / 1'000'000;
   const auto put = [&](size_t at, int digits, int64_t value) {
     for (int i = digits - 1; i >= 0; --i, value /= 10) {

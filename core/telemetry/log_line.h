@@ -11,8 +11,10 @@
 namespace pillion::telemetry {
 
 enum class Escaping {
-  kText,         // for people: control characters and bytes that are not UTF-8 as \xNN (\n, \r and \t as such)
-  kQuotedAscii,  // between double quotes: as kText, also " and \ behind a \, and every byte that is not ASCII as \xNN
+  kText,  // for people: control characters and bytes that are not UTF-8 as \xNN (\n, \r and \t as
+          // such)
+  kQuotedAscii,  // between double quotes: as kText, also " and \ behind a \, and every byte that is
+                 // not ASCII as \xNN
   kJson,         // in a JSON string (RFC 8259, section 7); bytes that are not UTF-8 become U+FFFD
   kJsonAscii,    // as kJson, also every character that is not ASCII as \uNNNN
 };
@@ -36,8 +38,8 @@ void AppendEscaped(std::string_view in, Escaping escaping, std::string& out);
 // `in` with every byte that is not UTF-8 replaced by U+FFFD.
 std::string ToValidUtf8(std::string_view in);
 
-// Formats times as RFC 3339 in UTC with milliseconds, "2026-03-01T12:00:00.123Z". Remembers the second, so that the
-// calendar is consulted once a second only. Threads: one at a time.
+// Formats times as RFC 3339 in UTC with milliseconds, "2026-03-01T12:00:00.123Z". Remembers the
+// second, so that the calendar is consulted once a second only. Threads: one at a time.
 class TimestampFormatter {
  public:
   // Valid until the next call. Times outside the years 1970 to 9999 appear as the nearest of these.

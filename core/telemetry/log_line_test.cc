@@ -25,21 +25,26 @@ TEST(EscapingOfLogLines, IsAsTheTableSays) {
       {"plain ~", "plain ~", "plain ~", "plain ~", "plain ~"},
       {"a\"b\\c", "a\"b\\c", "a\\\"b\\\\c", "a\\\"b\\\\c", "a\\\"b\\\\c"},
       {"\r\n\t", "\\r\\n\\t", "\\r\\n\\t", "\\r\\n\\t", "\\r\\n\\t"},
-      {"\0\x1b\x7f"sv, "\\x00\\x1b\\x7f", "\\x00\\x1b\\x7f", "\\u0000\\u001b\\u007f", "\\u0000\\u001b\\u007f"},
+      {"\0\x1b\x7f"sv, "\\x00\\x1b\\x7f", "\\x00\\x1b\\x7f", "\\u0000\\u001b\\u007f",
+       "\\u0000\\u001b\\u007f"},
       {"\xc3\xa9", "\xc3\xa9", "\\xc3\\xa9", "\xc3\xa9", "\\u00e9"},
       {"\xe2\x82\xac", "\xe2\x82\xac", "\\xe2\\x82\\xac", "\xe2\x82\xac", "\\u20ac"},
-      {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", "\\xf0\\x9f\\x98\\x80", "\xf0\x9f\x98\x80", "\\ud83d\\ude00"},
-      {"\xc2\x85", "\\xc2\\x85", "\\xc2\\x85", "\\u0085", "\\u0085"},                // C1 control
-      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8", "\\xe2\\x80\\xa8", "\\u2028", "\\u2028"},  // line separator
-      {"\xff", "\\xff", "\\xff", "\\ufffd", "\\ufffd"},                              // never in UTF-8
-      {"\x80", "\\x80", "\\x80", "\\ufffd", "\\ufffd"},                              // without a lead
-      {"\xc3", "\\xc3", "\\xc3", "\\ufffd", "\\ufffd"},                              // cut short
-      {"\xc3(", "\\xc3(", "\\xc3(", "\\ufffd(", "\\ufffd("},                         // wrong follower
+      {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", "\\xf0\\x9f\\x98\\x80", "\xf0\x9f\x98\x80",
+       "\\ud83d\\ude00"},
+      {"\xc2\x85", "\\xc2\\x85", "\\xc2\\x85", "\\u0085", "\\u0085"},  // C1 control
+      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8", "\\xe2\\x80\\xa8", "\\u2028",
+       "\\u2028"},                                            // line separator
+      {"\xff", "\\xff", "\\xff", "\\ufffd", "\\ufffd"},       // never in UTF-8
+      {"\x80", "\\x80", "\\x80", "\\ufffd", "\\ufffd"},       // without a lead
+      {"\xc3", "\\xc3", "\\xc3", "\\ufffd", "\\ufffd"},       // cut short
+      {"\xc3(", "\\xc3(", "\\xc3(", "\\ufffd(", "\\ufffd("},  // wrong follower
       {"\xc0\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\ufffd\\ufffd", "\\ufffd\\ufffd"},  // overlong '/'
-      {"\xe0\x80\x80", "\\xe0\\x80\\x80", "\\xe0\\x80\\x80", "\\ufffd\\ufffd\\ufffd", "\\ufffd\\ufffd\\ufffd"},
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\ufffd\\ufffd\\ufffd", "\\ufffd\\ufffd\\ufffd"},
-      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", "\\xf4\\x90\\x80\\x80", "\\ufffd\\ufffd\\ufffd\\ufffd",
-       "\\ufffd\\ufffd\\ufffd\\ufffd"},  // above U+10FFFF
+      {"\xe0\x80\x80", "\\xe0\\x80\\x80", "\\xe0\\x80\\x80", "\\ufffd\\ufffd\\ufffd",
+       "\\ufffd\\ufffd\\ufffd"},
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\ufffd\\ufffd\\ufffd",
+       "\\ufffd\\ufffd\\ufffd"},
+      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", "\\xf4\\x90\\x80\\x80",
+       "\\ufffd\\ufffd\\ufffd\\ufffd", "\\ufffd\\ufffd\\ufffd\\ufffd"},  // above U+10FFFF
   };
   for (const Case& c : cases) {
     EXPECT_EQ(Escaped(c.in, Escaping::kText), c.text);

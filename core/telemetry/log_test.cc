@@ -35,16 +35,19 @@ class Log : public ::testing::Test {
 
 TEST_F(Log, WritesTextWithTimeLevelComponentAndThread) {
   kLog.Info("connected to ", "127.0.0.1:18000", " after ", 2, " attempts");
-  EXPECT_THAT(Written(), MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
-                                      "info    \\[xds\\] \\[main\\] connected to 127.0.0.1:18000 after 2 attempts\n"));
+  EXPECT_THAT(
+      Written(),
+      MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
+                   "info    \\[xds\\] \\[main\\] connected to 127.0.0.1:18000 after 2 attempts\n"));
 }
 
 TEST_F(Log, WritesJsonWithTheSameFields) {
   SetFormat(Format::kJson);
   kLog.Warning("the \"name\" is C:\\x");
-  EXPECT_THAT(Written(), MatchesRegex("\\{\"time\":\"[0-9-]{10}T[0-9:.]{12}Z\",\"level\":\"warning\","
-                                      "\"component\":\"xds\",\"thread\":\"main\","
-                                      "\"message\":\"the \\\\\"name\\\\\" is C:\\\\\\\\x\"\\}\n"));
+  EXPECT_THAT(Written(),
+              MatchesRegex("\\{\"time\":\"[0-9-]{10}T[0-9:.]{12}Z\",\"level\":\"warning\","
+                           "\"component\":\"xds\",\"thread\":\"main\","
+                           "\"message\":\"the \\\\\"name\\\\\" is C:\\\\\\\\x\"\\}\n"));
 }
 
 TEST_F(Log, WithoutComponentIsTheProcess) {
@@ -53,9 +56,10 @@ TEST_F(Log, WithoutComponentIsTheProcess) {
 }
 
 TEST_F(Log, KeepsForeignTextOnOneLine) {
-  kLog.Error("upstream said: a\r\n2026-03-01T12:00:00.000Z info [x] forged\x1b[2J\xff na\xc3\xafve");
-  EXPECT_THAT(Written(),
-              EndsWith("upstream said: a\\r\\n2026-03-01T12:00:00.000Z info [x] forged\\x1b[2J\\xff na\xc3\xafve\n"));
+  kLog.Error(
+      "upstream said: a\r\n2026-03-01T12:00:00.000Z info [x] forged\x1b[2J\xff na\xc3\xafve");
+  EXPECT_THAT(Written(), EndsWith("upstream said: a\\r\\n2026-03-01T12:00:00.000Z info [x] "
+                                  "forged\\x1b[2J\\xff na\xc3\xafve\n"));
 }
 
 TEST_F(Log, WritesNothingBelowTheLevelAndDoesNotFormatIt) {
@@ -97,7 +101,9 @@ TEST_F(Log, LinesOfManyThreadsStayWhole) {
   const std::vector<std::string> lines = absl::StrSplit(written, '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), kThreads * kLines);
   for (const std::string& line : lines) {
-    EXPECT_THAT(line, MatchesRegex(".{24} info    \\[xds\\] \\[worker-[0-3]\\] line [0-9]+ of [0-3] ends here"));
+    EXPECT_THAT(
+        line,
+        MatchesRegex(".{24} info    \\[xds\\] \\[worker-[0-3]\\] line [0-9]+ of [0-3] ends here"));
   }
 }
 
@@ -148,7 +154,8 @@ TEST(LimitedAdmission, AdmitsOneOfSeveralThreadsAndLosesNoCount) {
 }
 
 TEST(Levels, HaveNamesThatCanBeRead) {
-  for (Level level : {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarning, Level::kError, Level::kOff}) {
+  for (Level level :
+       {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarning, Level::kError, Level::kOff}) {
     EXPECT_EQ(ParseLevel(LevelName(level)), level);
   }
   EXPECT_EQ(ParseLevel("WARN"), Level::kWarning);

@@ -56,7 +56,8 @@ struct MetricsBuilder::Families {
     std::map<SortedLabels, ClientMetric> series;
   };
 
-  ClientMetric& Series(std::string_view name, std::string_view help, MetricType type, Labels labels) {
+  ClientMetric& Series(std::string_view name, std::string_view help, MetricType type,
+                       Labels labels) {
     auto family = by_name.find(name);
     if (family == by_name.end()) {
       family = by_name.emplace(name, Family{std::string(help), type, {}}).first;
@@ -72,15 +73,19 @@ struct MetricsBuilder::Families {
 MetricsBuilder::MetricsBuilder() : families_(std::make_unique<Families>()) {}
 MetricsBuilder::~MetricsBuilder() = default;
 
-void MetricsBuilder::AddCounter(std::string_view name, std::string_view help, uint64_t value, Labels labels) {
-  families_->Series(name, help, MetricType::Counter, labels).counter.value += static_cast<double>(value);
+void MetricsBuilder::AddCounter(std::string_view name, std::string_view help, uint64_t value,
+                                Labels labels) {
+  families_->Series(name, help, MetricType::Counter, labels).counter.value +=
+      static_cast<double>(value);
 }
 
-void MetricsBuilder::AddGauge(std::string_view name, std::string_view help, double value, Labels labels) {
+void MetricsBuilder::AddGauge(std::string_view name, std::string_view help, double value,
+                              Labels labels) {
   families_->Series(name, help, MetricType::Gauge, labels).gauge.value += value;
 }
 
-void MetricsBuilder::AddHistogram(std::string_view name, std::string_view help, const Histogram& value, Labels labels) {
+void MetricsBuilder::AddHistogram(std::string_view name, std::string_view help,
+                                  const Histogram& value, Labels labels) {
   AddTo(families_->Series(name, help, MetricType::Histogram, labels).histogram, value);
 }
 
@@ -88,7 +93,8 @@ std::string MetricsBuilder::Serialize() const {
   std::vector<prometheus::MetricFamily> families;
   families.reserve(families_->by_name.size());
   for (const auto& [name, family] : families_->by_name) {
-    prometheus::MetricFamily out{.name = name, .help = family.help, .type = family.type, .metric = {}};
+    prometheus::MetricFamily out{
+        .name = name, .help = family.help, .type = family.type, .metric = {}};
     out.metric.reserve(family.series.size());
     for (const auto& [labels, metric] : family.series) {
       out.metric.push_back(metric);

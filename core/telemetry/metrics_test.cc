@@ -16,8 +16,10 @@ using ::testing::Not;
 TEST(MetricsBuilder, WritesTheTextFormat) {
   MetricsBuilder builder;
   builder.AddGauge("pillion_delivery_pending", "Deliveries that wait.", 3);
-  builder.AddCounter("pillion_delivery_accepted_total", "Deliveries made durable.", 7, {{"mode", "publish"}});
-  builder.AddCounter("pillion_delivery_accepted_total", "Deliveries made durable.", 2, {{"mode", "async"}});
+  builder.AddCounter("pillion_delivery_accepted_total", "Deliveries made durable.", 7,
+                     {{"mode", "publish"}});
+  builder.AddCounter("pillion_delivery_accepted_total", "Deliveries made durable.", 2,
+                     {{"mode", "async"}});
   EXPECT_EQ(builder.Serialize(),
             "# HELP pillion_delivery_accepted_total Deliveries made durable.\n"
             "# TYPE pillion_delivery_accepted_total counter\n"

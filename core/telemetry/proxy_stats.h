@@ -1,6 +1,6 @@
-// The metrics of a proxy that Envoy has, too, under Envoy's names in `/stats/prometheus`, so that an Envoy user's
-// dashboards and alerts keep working. One struct per worker (and per cluster); the worker counts, the metrics page
-// sums over workers.
+// The metrics of a proxy that Envoy has, too, under Envoy's names in `/stats/prometheus`, so that
+// an Envoy user's dashboards and alerts keep working. One struct per worker (and per cluster); the
+// worker counts, the metrics page sums over workers.
 //
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/stats
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats
@@ -23,14 +23,16 @@ class ResponseClasses {
   void Add(int status) {
     if (status >= 100 && status <= 599) classes_[static_cast<size_t>(status / 100 - 1)].Add();
   }
-  uint64_t Value(int response_class) const { return classes_[static_cast<size_t>(response_class - 1)].Value(); }
+  uint64_t Value(int response_class) const {
+    return classes_[static_cast<size_t>(response_class - 1)].Value();
+  }
 
  private:
   std::array<Counter, 5> classes_;
 };
 
-// What one worker saw of the callers of one listener. Exposed as envoy_http_downstream_*, labelled with
-// envoy_http_conn_manager_prefix = the listener's name.
+// What one worker saw of the callers of one listener. Exposed as envoy_http_downstream_*, labelled
+// with envoy_http_conn_manager_prefix = the listener's name.
 struct alignas(kCacheLine) DownstreamStats {
   Counter cx_total;           // connections accepted
   Gauge cx_active;            // connections open
@@ -46,7 +48,8 @@ struct alignas(kCacheLine) DownstreamStats {
   void Collect(MetricsBuilder& builder, std::string_view listener) const;
 };
 
-// What one worker saw of one cluster. Exposed as envoy_cluster_upstream_*, labelled with envoy_cluster_name.
+// What one worker saw of one cluster. Exposed as envoy_cluster_upstream_*, labelled with
+// envoy_cluster_name.
 struct alignas(kCacheLine) ClusterStats {
   Counter cx_total;             // connections started
   Gauge cx_active;              // connections open
@@ -70,10 +73,13 @@ struct alignas(kCacheLine) ClusterStats {
   void Collect(MetricsBuilder& builder, std::string_view cluster) const;
 };
 
-// Endpoints of a cluster: envoy_cluster_membership_total and _healthy. Once per cluster, not per worker.
-void CollectMembership(MetricsBuilder& builder, std::string_view cluster, size_t total, size_t healthy);
+// Endpoints of a cluster: envoy_cluster_membership_total and _healthy. Once per cluster, not per
+// worker.
+void CollectMembership(MetricsBuilder& builder, std::string_view cluster, size_t total,
+                       size_t healthy);
 
-// The process: envoy_server_uptime (seconds), envoy_server_live (1, or 0 while draining), envoy_server_concurrency.
+// The process: envoy_server_uptime (seconds), envoy_server_live (1, or 0 while draining),
+// envoy_server_concurrency.
 struct ServerState {
   double uptime_seconds = 0;
   bool live = true;

@@ -23,13 +23,21 @@ TEST(ProxyStats, DownstreamHasEnvoysNamesAndSumsWorkers) {
   MetricsBuilder builder;
   for (const DownstreamStats& worker : workers) worker.Collect(builder, "outbound");
   const std::string page = builder.Serialize();
-  EXPECT_THAT(page, HasSubstr("envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix=\"outbound\"} 5\n"));
-  EXPECT_THAT(page, HasSubstr("envoy_http_downstream_cx_active{envoy_http_conn_manager_prefix=\"outbound\"} 4\n"));
-  EXPECT_THAT(page, HasSubstr("envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix=\"outbound\","
-                              "envoy_response_code_class=\"2\"} 2\n"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix=\"outbound\"} 5\n"));
+  EXPECT_THAT(
+      page,
+      HasSubstr(
+          "envoy_http_downstream_cx_active{envoy_http_conn_manager_prefix=\"outbound\"} 4\n"));
+  EXPECT_THAT(page,
+              HasSubstr("envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix=\"outbound\","
+                        "envoy_response_code_class=\"2\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("envoy_response_code_class=\"5\"} 1\n"));
-  EXPECT_THAT(page, HasSubstr("envoy_http_downstream_rq_time_bucket{envoy_http_conn_manager_prefix=\"outbound\","
-                              "le=\"1\"} 1\n"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("envoy_http_downstream_rq_time_bucket{envoy_http_conn_manager_prefix=\"outbound\","
+                "le=\"1\"} 1\n"));
 }
 
 TEST(ProxyStats, ClusterHasEnvoysNames) {
@@ -42,12 +50,16 @@ TEST(ProxyStats, ClusterHasEnvoysNames) {
   stats.Collect(builder, "users");
   CollectMembership(builder, "users", 3, 2);
   const std::string page = builder.Serialize();
-  EXPECT_THAT(page, HasSubstr("envoy_cluster_upstream_cx_connect_fail{envoy_cluster_name=\"users\"} 1\n"));
-  EXPECT_THAT(page, HasSubstr("envoy_cluster_upstream_rq_retry_overflow{envoy_cluster_name=\"users\"} 2\n"));
+  EXPECT_THAT(
+      page, HasSubstr("envoy_cluster_upstream_cx_connect_fail{envoy_cluster_name=\"users\"} 1\n"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("envoy_cluster_upstream_rq_retry_overflow{envoy_cluster_name=\"users\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"users\","
                               "envoy_response_code_class=\"4\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("envoy_cluster_membership_total{envoy_cluster_name=\"users\"} 3\n"));
-  EXPECT_THAT(page, HasSubstr("envoy_cluster_membership_healthy{envoy_cluster_name=\"users\"} 2\n"));
+  EXPECT_THAT(page,
+              HasSubstr("envoy_cluster_membership_healthy{envoy_cluster_name=\"users\"} 2\n"));
 }
 
 TEST(ProxyStats, ServerSaysWhetherItLives) {

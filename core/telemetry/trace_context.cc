@@ -63,12 +63,16 @@ std::optional<TraceContext> ParseTraceparent(std::string_view value) {
   if (value[2] != '-' || value[35] != '-' || value[52] != '-') return std::nullopt;
   uint8_t version;
   TraceContext context;
-  if (!ReadHex(value.substr(0, 2), {&version, 1}) || !ReadHex(value.substr(3, 32), context.trace_id) ||
-      !ReadHex(value.substr(36, 16), context.parent_id) || !ReadHex(value.substr(53, 2), {&context.flags, 1})) {
+  if (!ReadHex(value.substr(0, 2), {&version, 1}) ||
+      !ReadHex(value.substr(3, 32), context.trace_id) ||
+      !ReadHex(value.substr(36, 16), context.parent_id) ||
+      !ReadHex(value.substr(53, 2), {&context.flags, 1})) {
     return std::nullopt;
   }
-  if (version == 0xff || AllZero(context.trace_id) || AllZero(context.parent_id)) return std::nullopt;
-  if (value.size() > kTraceparentSize && (version == 0 || value[kTraceparentSize] != '-')) return std::nullopt;
+  if (version == 0xff || AllZero(context.trace_id) || AllZero(context.parent_id))
+    return std::nullopt;
+  if (value.size() > kTraceparentSize && (version == 0 || value[kTraceparentSize] != '-'))
+    return std::nullopt;
   context.flags &= kKnownFlags;
   return context;
 }

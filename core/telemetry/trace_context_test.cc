@@ -25,11 +25,11 @@ TEST(Traceparent, IsReadAndWrittenUnchanged) {
 
 TEST(Traceparent, IsRefusedIfMalformed) {
   for (std::string_view value : {
-           "",
-           "00",
+           "", "00",
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",       // too short
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-011",     // too long
-           "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",     // version 00 has no more fields
+           "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",     // version 00 has no more
+                                                                           // fields
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-aa",   //
            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",      // upper case
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00F067AA0BA902B7-01",      //
@@ -44,16 +44,18 @@ TEST(Traceparent, IsRefusedIfMalformed) {
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7_01",      //
            " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",     // space
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 ",     //
-           "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.what"  // a later version's field needs a dash
+           "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.what"  // a later version's
+                                                                           // field needs a dash
        }) {
     EXPECT_EQ(ParseTraceparent(value), std::nullopt) << value;
   }
 }
 
 TEST(Traceparent, OfALaterVersionIsReadAsFarAsItIsKnown) {
-  for (std::string_view value : {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                                 "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",
-                                 "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-brings"}) {
+  for (std::string_view value :
+       {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-brings"}) {
     const auto context = ParseTraceparent(value);
     ASSERT_TRUE(context.has_value()) << value;
     EXPECT_EQ(FormatTraceparent(*context).view(), kValid);
@@ -64,7 +66,8 @@ TEST(Traceparent, DropsFlagsThatItDoesNotKnow) {
   const auto context = ParseTraceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fe");
   ASSERT_TRUE(context.has_value());
   EXPECT_FALSE(context->sampled());
-  EXPECT_EQ(FormatTraceparent(*context).view(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02");
+  EXPECT_EQ(FormatTraceparent(*context).view(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-02");
 }
 
 TEST(TraceContext, NewTracesAreValidAndDiffer) {
@@ -86,8 +89,9 @@ TEST(TraceContext, ChildSpansStayInTheTrace) {
 }
 
 TEST(RequestId, IsAVersion4Uuid) {
-  EXPECT_THAT(std::string(NewRequestId().view()),
-              testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  EXPECT_THAT(
+      std::string(NewRequestId().view()),
+      testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
 }
 
 TEST(RequestId, IsUniqueAcrossThreads) {

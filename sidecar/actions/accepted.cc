@@ -28,9 +28,8 @@ std::string UrlOf(const Call& call, std::string_view path) {
   return StrCat("http://", call.exchange.request().authority, path);
 }
 
-net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection,
-                                       std::string_view id, std::string_view state,
-                                       bool preferred) const {
+net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, std::string_view id,
+                                       std::string_view state, bool preferred) const {
   const std::string path = StrCat(collection, id);
   const std::string url = UrlOf(call, path);
   const HeaderEdits::Replacements texts = {{"{operation}", ToAbsl(id)}, {"{status_url}", url}};
@@ -66,7 +65,8 @@ net::Task<void> FailAccept(Call& call, const absl::Status& why) {
     co_await Fail(call, 422, "", "this idempotency-key was used with another request before");
     co_return;
   }
-  http::Problem problem(503, "", StrCat("the call could not be stored, and nothing was done: ", reason));
+  http::Problem problem(503, "",
+                        StrCat("the call could not be stored, and nothing was done: ", reason));
   problem.headers.emplace_back("retry-after", "1");
   co_await Fail(call, std::move(problem));
 }

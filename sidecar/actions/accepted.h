@@ -28,7 +28,8 @@ class AcceptedResponse {
   // Null: the usual 202 with its JSON.
   explicit AcceptedResponse(const config::v1::Respond* config);
 
-  // Answers. `collection` is kOperations or kMessages; `preferred`: the caller asked for it with Prefer.
+  // Answers. `collection` is kOperations or kMessages; `preferred`: the caller asked for it with
+  // Prefer.
   net::Task<void> Send(Call& call, std::string_view collection, std::string_view id,
                        std::string_view state, bool preferred) const;
 

@@ -29,10 +29,10 @@ namespace pillion::sidecar {
 struct Call;
 struct SubscriptionConfig;
 
-using ClusterMap =
-    absl::flat_hash_map<std::string, std::shared_ptr<const upstream::ClusterConfig>>;
+using ClusterMap = absl::flat_hash_map<std::string, std::shared_ptr<const upstream::ClusterConfig>>;
 
-// What an action may refer to while it is compiled. What it keeps of it lives as long as the snapshot.
+// What an action may refer to while it is compiled. What it keeps of it lives as long as the
+// snapshot.
 struct CompileContext {
   const ClusterMap& clusters;
   const std::vector<std::unique_ptr<const SubscriptionConfig>>& subscriptions;
@@ -51,8 +51,8 @@ class Action {
   virtual net::Task<void> Run(Call& call) const = 0;
 };
 
-// Errors (InvalidArgument): a cluster that is not defined, a regular expression that does not compile;
-// the policy's checks find both before.
+// Errors (InvalidArgument): a cluster that is not defined, a regular expression that does not
+// compile; the policy's checks find both before.
 absl::StatusOr<std::unique_ptr<const Action>> CompileAction(const routing::CompiledRoute& route,
                                                             const CompileContext& context);
 

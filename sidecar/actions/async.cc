@@ -100,7 +100,8 @@ class AsyncAction final : public Action {
       co_await Fail(call, 400, "", "the idempotency-key is longer than 256 bytes");
       co_return;
     }
-    std::optional<std::string> body = co_await CollectRequestBody(call, config_.max_request_bytes());
+    std::optional<std::string> body =
+        co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
     delivery::AcceptRequest request = BuildRequest(call, key, *std::move(body));
     absl::StatusOr<delivery::Accepted> accepted =
@@ -111,7 +112,8 @@ class AsyncAction final : public Action {
     }
     call.operation_id = accepted->id;
     call.record.operation_id = call.operation_id;
-    const net::Duration wait = preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
+    const net::Duration wait =
+        preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
     if (wait > net::Duration::zero()) {
       const bool answered = co_await SendResultWithin(call, accepted->id, wait);
       if (answered) co_return;

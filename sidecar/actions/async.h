@@ -1,5 +1,5 @@
-// `async`: the call is stored and answered at once with 202 and a statusUrl; the upstream is called in the
-// background, again and again if need be, and its answer kept.
+// `async`: the call is stored and answered at once with 202 and a statusUrl; the upstream is called
+// in the background, again and again if need be, and its answer kept.
 
 #ifndef PILLION_SIDECAR_ACTIONS_ASYNC_H_
 #define PILLION_SIDECAR_ACTIONS_ASYNC_H_

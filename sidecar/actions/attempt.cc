@@ -119,7 +119,8 @@ class Attempt {
     for (int heads = 0; heads < kMaxHeads; ++heads) {
       absl::Status read = co_await connection.ReadHead(http::HeadLimits(), &head, scope_);
       if (!read.ok() || head.status >= 200) co_return read;
-      if (head.status == 101) co_return absl::InvalidArgumentError("101 without a request to upgrade");
+      if (head.status == 101)
+        co_return absl::InvalidArgumentError("101 without a request to upgrade");
     }
     co_return absl::InvalidArgumentError("informational answers without end");
   }
@@ -130,9 +131,9 @@ class Attempt {
     absl::Status read = co_await ReadHead(connection, head);
     stale_ = !read.ok() && lease.reused() && !connection.answer_begun() && !scope_.canceled();
     if (!read.ok()) {
-      co_return Failed(absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError
-                                                     : AttemptFailure::kReset,
-                       read);
+      co_return Failed(
+          absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError : AttemptFailure::kReset,
+          read);
     }
     lease.stats().rq_xx.Add(head.status);
     AttemptOutcome outcome;
@@ -152,7 +153,8 @@ class Attempt {
     } else if (absl::IsResourceExhausted(answer.status())) {
       outcome.answer = delivery::Answer();  // a head without its body is no answer
       outcome.verdict = Verdict::kPermanentFailure;
-      outcome.error = StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
+      outcome.error =
+          StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
       co_return outcome;
     } else {
       co_return Failed(AttemptFailure::kReset, answer.status());
@@ -192,7 +194,8 @@ class Attempt {
     return outcome;
   }
 
-  // There is nobody to call. The policy may bring the cluster back, and until then no retry is used up.
+  // There is nobody to call. The policy may bring the cluster back, and until then no retry is used
+  // up.
   static AttemptOutcome Postponed(std::string error) {
     AttemptOutcome outcome = Again(std::move(error));
     outcome.verdict = Verdict::kPostponed;

@@ -21,8 +21,8 @@ struct Snapshot;
 // Runs the attempts of one worker. Belongs to its loop.
 class AttemptRunner {
  public:
-  // `snapshot` is the worker's current policy, where clusters are looked up by name; it may be null, and
-  // changes while attempts run. Both outlive the runner.
+  // `snapshot` is the worker's current policy, where clusters are looked up by name; it may be
+  // null, and changes while attempts run. Both outlive the runner.
   AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot);
 
   // Starts an attempt. Exactly one Engine::Complete() follows, whatever happens.

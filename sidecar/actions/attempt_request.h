@@ -19,8 +19,8 @@ struct AttemptRequest {
   bool own_body = false;
 };
 
-// Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may move
-// while it is used.
+// Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may
+// move while it is used.
 void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
                          std::string_view via, AttemptRequest* request);
 

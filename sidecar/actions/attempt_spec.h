@@ -1,5 +1,6 @@
-// What an attempt has to know about its delivery beyond what the engine does: kept with the delivery
-// (delivery::DeliverySpec::extra), so that an edit of the policy changes nothing that was accepted.
+// What an attempt has to know about its delivery beyond what the engine does: kept with the
+// delivery (delivery::DeliverySpec::extra), so that an edit of the policy changes nothing that was
+// accepted.
 
 #ifndef PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_
 #define PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_

@@ -49,8 +49,8 @@ struct Call {
   net::CancelScope& scope() { return exchange.scope(); }
 };
 
-// Answers with an error of our own, whose flag also goes to the access log, unless an answer has begun:
-// then the connection is cut, and that is all a caller can be told.
+// Answers with an error of our own, whose flag also goes to the access log, unless an answer has
+// begun: then the connection is cut, and that is all a caller can be told.
 net::Task<void> Fail(Call& call, http::Problem problem);
 // The same; `flag` is static text.
 net::Task<void> Fail(Call& call, int status, std::string_view flag, std::string_view detail);

@@ -67,13 +67,12 @@ std::string PercentDecode(std::string_view value) {
 absl::Status CheckRequired(const CloudEvent& event) {
   for (std::string_view name : kRequired) {
     if (event.Get(name).empty()) {
-      return absl::InvalidArgumentError(
-          StrCat("the CloudEvent has no attribute '", name, "'"));
+      return absl::InvalidArgumentError(StrCat("the CloudEvent has no attribute '", name, "'"));
     }
   }
   if (event.Get("specversion") != "1.0") {
-    return absl::InvalidArgumentError(StrCat("CloudEvents specversion '",
-                                             event.Get("specversion"), "' is not 1.0"));
+    return absl::InvalidArgumentError(
+        StrCat("CloudEvents specversion '", event.Get("specversion"), "' is not 1.0"));
   }
   if (!http::IsFieldValue(event.Get("datacontenttype"))) {
     return absl::InvalidArgumentError("datacontenttype is not a media type");
@@ -85,8 +84,7 @@ absl::StatusOr<CloudEvent> ParseBinary(const http::HeaderList& headers, std::str
   CloudEvent event;
   for (const http::Header& header : headers) {
     if (!StartsWithIgnoreCase(header.name, kPrefix)) continue;
-    const std::string name =
-        absl::AsciiStrToLower(ToAbsl(header.name.substr(kPrefix.size())));
+    const std::string name = absl::AsciiStrToLower(ToAbsl(header.name.substr(kPrefix.size())));
     if (!IsAttributeName(name)) {
       return absl::InvalidArgumentError(
           StrCat("'", name, "' is not a CloudEvents attribute name (a-z and 0-9 only)"));
@@ -135,7 +133,8 @@ absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
     if (name == "data" || name == "data_base64" || value.is_null()) continue;
     if (!IsAttributeName(name) || value.is_structured()) {
       return absl::InvalidArgumentError(
-          StrCat("'", name, "' is not a CloudEvents attribute: names are a-z and 0-9, values are "
+          StrCat("'", name,
+                 "' is not a CloudEvents attribute: names are a-z and 0-9, values are "
                  "strings, numbers or booleans"));
     }
     event.attributes.emplace_back(name,

@@ -31,26 +31,27 @@ struct CloudEvent {
 
 enum class CloudEventMode { kNone, kBinary, kStructured, kBatch };
 
-// How a request carries an event, by its headers (HTTP binding section 3; the batch type is looked for
-// before the structured one, which begins alike).
+// How a request carries an event, by its headers (HTTP binding section 3; the batch type is looked
+// for before the structured one, which begins alike).
 CloudEventMode ModeOf(const http::HeaderList& headers);
 
-// The event in a request of mode kBinary (values are percent-decoded, section 3.1.3.2) or kStructured.
-// Errors (InvalidArgument): a required attribute is missing, an attribute's name or value is not allowed,
-// the JSON is malformed.
+// The event in a request of mode kBinary (values are percent-decoded, section 3.1.3.2) or
+// kStructured. Errors (InvalidArgument): a required attribute is missing, an attribute's name or
+// value is not allowed, the JSON is malformed.
 absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::HeaderList& headers,
                                            std::string body);
 
-// Attributes as they are stored with a message, and back. The message's id and time stand in for those
-// that the publisher did not give.
+// Attributes as they are stored with a message, and back. The message's id and time stand in for
+// those that the publisher did not give.
 std::string EncodeAttributes(const CloudEvent& event);
 CloudEvent CloudEventOf(const delivery::Message& message);
 
-// Binary mode: one header an attribute, content-type from datacontenttype. Without payload there is no
-// datacontenttype. The values are copied into the list.
+// Binary mode: one header an attribute, content-type from datacontenttype. Without payload there is
+// no datacontenttype. The values are copied into the list.
 void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* headers);
 
-// Structured mode: the JSON of the event. JSON data stands in it as JSON, text as text, all else as base64.
+// Structured mode: the JSON of the event. JSON data stands in it as JSON, text as text, all else as
+// base64.
 std::string ToStructured(const CloudEvent& event, bool payload);
 
 }  // namespace pillion::sidecar

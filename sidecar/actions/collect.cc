@@ -12,8 +12,8 @@ namespace {
 constexpr auto kBodyPatience = std::chrono::seconds(60);
 
 net::Task<void> RefuseLarge(Call& call, uint64_t limit) {
-  const std::string detail = StrCat("the body is larger than the route's max_request_bytes of ",
-                                    config::SizeText(limit));
+  const std::string detail =
+      StrCat("the body is larger than the route's max_request_bytes of ", config::SizeText(limit));
   call.exchange.CloseAfter();
   co_await Fail(call, 413, "", detail);
 }
@@ -32,7 +32,8 @@ net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t li
   }
   while (!call.exchange.body_done()) {
     net::CancelScope patience(call.services.loop, &call.scope());
-    patience.SetDeadline(call.services.loop.now() + kBodyPatience, "the body did not arrive in time");
+    patience.SetDeadline(call.services.loop.now() + kBodyPatience,
+                         "the body did not arrive in time");
     absl::StatusOr<std::string_view> piece = co_await call.exchange.ReadBody(patience);
     if (!piece.ok()) {
       if (absl::IsInvalidArgument(piece.status())) {

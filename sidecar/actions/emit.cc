@@ -26,9 +26,8 @@ struct Emission {
     if (config.on() == config::v1::EmitAction::SUCCESS && (status < 200 || status > 399)) {
       return false;
     }
-    return config.methods().empty() ||
-           std::find(config.methods().begin(), config.methods().end(), method) !=
-               config.methods().end();
+    return config.methods().empty() || std::find(config.methods().begin(), config.methods().end(),
+                                                 method) != config.methods().end();
   }
 };
 

@@ -23,8 +23,9 @@ class Emitter {
  public:
   virtual ~Emitter() = default;
 
-  // Stores the events that this answer to this call brings about; OK when they are durable, or when there
-  // are none. Must be called before the caller gets the answer. Errors: as Deliveries::Accept.
+  // Stores the events that this answer to this call brings about; OK when they are durable, or when
+  // there are none. Must be called before the caller gets the answer. Errors: as
+  // Deliveries::Accept.
   virtual net::Task<absl::Status> Emit(Call& call, const http::ResponseHead& answer,
                                        net::CancelScope& scope) const = 0;
 };

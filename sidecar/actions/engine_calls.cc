@@ -26,8 +26,7 @@ net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
   return future.Get(scope);
 }
 
-net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine,
-                                                           std::string id,
+net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine, std::string id,
                                                            net::CancelScope& scope) {
   auto [promise, future] = net::MakeFuture<delivery::MessageView>(scope.loop());
   engine.Get(std::move(id), Answering(std::move(promise)));
@@ -56,13 +55,13 @@ struct StatusWatch::State {  // the loop's thread only
 
 StatusWatch::StatusWatch(delivery::Engine& engine, std::string id, net::Loop& loop)
     : engine_(engine), state_(std::make_shared<State>()) {
-  watch_ = engine_.Watch(
-      std::move(id), [state = state_, &loop](absl::StatusOr<delivery::MessageView> view) {
-        loop.Post([state, view = std::move(view)]() mutable {
-          state->unseen.emplace(std::move(view));
-          state->waiter.WakeAll();
-        });
-      });
+  watch_ = engine_.Watch(std::move(id),
+                         [state = state_, &loop](absl::StatusOr<delivery::MessageView> view) {
+                           loop.Post([state, view = std::move(view)]() mutable {
+                             state->unseen.emplace(std::move(view));
+                             state->waiter.WakeAll();
+                           });
+                         });
 }
 
 StatusWatch::~StatusWatch() { engine_.Unwatch(watch_); }

@@ -18,8 +18,7 @@ namespace pillion::sidecar {
 net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
                                                      net::CancelScope& scope);
-net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine,
-                                                           std::string id,
+net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine, std::string id,
                                                            net::CancelScope& scope);
 net::Task<absl::StatusOr<delivery::DeliveryResult>> GetResult(delivery::Engine& engine,
                                                               std::string id,
@@ -35,8 +34,8 @@ class StatusWatch {
   StatusWatch& operator=(const StatusWatch&) = delete;
   ~StatusWatch();
 
-  // The present status, the first time; after that, the next one that was not seen (some between may be
-  // passed over). Errors: the scope's; the watch's (Engine::Watch).
+  // The present status, the first time; after that, the next one that was not seen (some between
+  // may be passed over). Errors: the scope's; the watch's (Engine::Watch).
   net::Task<absl::StatusOr<delivery::MessageView>> Next(net::CancelScope& scope);
 
  private:

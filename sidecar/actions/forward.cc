@@ -99,8 +99,8 @@ class Forwarding {
     upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
     if (!slot) {
       const std::string detail = StrCat("cluster '", cluster_.name,
-            "' has as many requests under way as "
-            "circuit_breakers.max_requests allows");
+                                        "' has as many requests under way as "
+                                        "circuit_breakers.max_requests allows");
       co_await Fail(call_, 503, "UO", detail);
       co_return;
     }
@@ -113,8 +113,8 @@ class Forwarding {
  private:
   const upstream::ClusterConfig& PickCluster() const {
     if (config_.clusters.size() == 1) return *config_.clusters[0].cluster;
-    uint32_t point = static_cast<uint32_t>(
-        telemetry::FastRandom::OfThisThread().Below(config_.total_weight));
+    uint32_t point =
+        static_cast<uint32_t>(telemetry::FastRandom::OfThisThread().Below(config_.total_weight));
     for (const WeightedCluster& candidate : config_.clusters) {
       if (point < candidate.weight) return *candidate.cluster;
       point -= candidate.weight;
@@ -266,8 +266,9 @@ class Forwarding {
     co_return status;
   }
 
-  // Whether another attempt follows, as far as the policy, the request's body and the cluster's budget for
-  // retries allow it. A retry beyond the budget is just not made: the caller hears what there is to hear.
+  // Whether another attempt follows, as far as the policy, the request's body and the cluster's
+  // budget for retries allow it. A retry beyond the budget is just not made: the caller hears what
+  // there is to hear.
   bool BeginRetry() {
     retry_ = upstream::UseSlot();  // that of the attempt before
     if (attempts_ > config_.num_retries || !body_.replayable() || scope_.canceled()) return false;
@@ -304,9 +305,9 @@ class Forwarding {
       co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
     } else if (absl::IsDeadlineExceeded(scope_.status())) {
       stats().rq_timeout.Add();
-      const std::string detail = StrCat("cluster '", cluster_.name,
-            "' did not answer within the route's timeout of ",
-            config::DurationText(absl::FromChrono(config_.timeout)));
+      const std::string detail =
+          StrCat("cluster '", cluster_.name, "' did not answer within the route's timeout of ",
+                 config::DurationText(absl::FromChrono(config_.timeout)));
       co_await Fail(call_, 504, "UT", detail);
     } else {
       call_.record.flag = "DC";
@@ -321,13 +322,14 @@ class Forwarding {
     if (acquired.host_id != 0) tried_.push_back(acquired.host_id);
     const bool failed_to_connect = acquired.failure == upstream::AcquireFailure::kConnectFailed ||
                                    acquired.failure == upstream::AcquireFailure::kConnectTimeout;
-    if (failed_to_connect && config_.retry_on.Matches(AttemptFailure::kConnect, true) && BeginRetry()) {
+    if (failed_to_connect && config_.retry_on.Matches(AttemptFailure::kConnect, true) &&
+        BeginRetry()) {
       const bool again = co_await BackOff();
       co_return again;
     }
-    const std::string detail = StrCat("cluster '", cluster_.name,
-            "': ", FromAbsl(acquired.status.message()));
-      co_await Fail(call_, 503, FlagOf(acquired.failure), detail);
+    const std::string detail =
+        StrCat("cluster '", cluster_.name, "': ", FromAbsl(acquired.status.message()));
+    co_await Fail(call_, 503, FlagOf(acquired.failure), detail);
     co_return false;
   }
 
@@ -362,8 +364,8 @@ class Forwarding {
       const bool again = co_await BackOff();
       co_return again;
     }
-    const std::string detail = StrCat("cluster '", cluster_.name, "', ", call_.upstream_address, ": ",
-                            FromAbsl(why.message()));
+    const std::string detail = StrCat("cluster '", cluster_.name, "', ", call_.upstream_address,
+                                      ": ", FromAbsl(why.message()));
     co_await Fail(call_, status, flag, detail);
     co_return false;
   }
@@ -376,15 +378,15 @@ class Forwarding {
       net::CancelScope unhurried(loop_);
       absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
       if (!emitted.ok()) {
-        const std::string detail = StrCat("the upstream answered ", head.status,
-            ", but the event could not be stored: ",
-            FromAbsl(emitted.message()));
-      co_await Fail(call_, 503, "", detail);
+        const std::string detail =
+            StrCat("the upstream answered ", head.status,
+                   ", but the event could not be stored: ", FromAbsl(emitted.message()));
+        co_await Fail(call_, 503, "", detail);
         co_return;
       }
     }
-    http::RemoveHopByHop(&head.headers, head.status == 101 ? http::UpgradeRule::kPass
-                                                            : http::UpgradeRule::kDrop);
+    http::RemoveHopByHop(&head.headers,
+                         head.status == 101 ? http::UpgradeRule::kPass : http::UpgradeRule::kDrop);
     config_.response_edits.Apply(head.headers);
     http::ClientConnection& connection = lease.connection();
     if (head.status == 101) {
@@ -489,9 +491,9 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileForward(const config::v1::R
   forward.timeout = ToChrono(config.timeout());
   forward.idle_timeout = ToChrono(config.idle_timeout());
   const config::v1::RetryPolicy& retry = config.retry_policy();
-  absl::StatusOr<RetryOn> retry_on =
-      RetryOn::Parse(retry.retry_on(), {retry.retriable_status_codes().begin(),
-                                        retry.retriable_status_codes().end()});
+  absl::StatusOr<RetryOn> retry_on = RetryOn::Parse(
+      retry.retry_on(),
+      {retry.retriable_status_codes().begin(), retry.retriable_status_codes().end()});
   if (!retry_on.ok()) return retry_on.status();
   forward.retry_on = *std::move(retry_on);
   forward.num_retries = retry.num_retries();
@@ -499,9 +501,9 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileForward(const config::v1::R
   forward.base_interval = ToChrono(retry.retry_back_off().base_interval());
   forward.max_interval = ToChrono(retry.retry_back_off().max_interval());
   forward.retry_buffer_bytes = config.retry_buffer_bytes();
-  absl::StatusOr<PathRewrite> rewrite = PathRewrite::Compile(
-      route.match(), config.prefix_rewrite(),
-      config.has_regex_rewrite() ? &config.regex_rewrite() : nullptr);
+  absl::StatusOr<PathRewrite> rewrite =
+      PathRewrite::Compile(route.match(), config.prefix_rewrite(),
+                           config.has_regex_rewrite() ? &config.regex_rewrite() : nullptr);
   if (!rewrite.ok()) return rewrite.status();
   forward.path_rewrite = *std::move(rewrite);
   forward.host_rewrite = config.host_rewrite();

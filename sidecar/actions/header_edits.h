@@ -18,8 +18,8 @@ class HeaderValue;
 
 namespace pillion::sidecar {
 
-// Immutable. Removes first, then adds, in the order of the policy. Calls see views of its texts, and
-// hold the policy that it belongs to.
+// Immutable. Removes first, then adds, in the order of the policy. Calls see views of its texts,
+// and hold the policy that it belongs to.
 class HeaderEdits {
  public:
   using Values = google::protobuf::RepeatedPtrField<config::v1::HeaderValue>;

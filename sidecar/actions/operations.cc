@@ -118,7 +118,8 @@ class StatusRequest {
       : call_(call), id_(std::move(id)), operation_(operation) {}
 
   net::Task<void> Status() {
-    absl::StatusOr<MessageView> view = co_await GetStatus(call_.services.engine, id_, call_.scope());
+    absl::StatusOr<MessageView> view =
+        co_await GetStatus(call_.services.engine, id_, call_.scope());
     if (!view.ok() || IsOperation(*view) != operation_) {
       co_await FailUnknown(view.status());
       co_return;
@@ -147,8 +148,9 @@ class StatusRequest {
         co_await SendAnswer(call_, *result->answer);
         break;
       case DeliveryResult::Availability::kNotDone: {
-        http::Problem problem(409, "", StrCat("the operation is ", StateOf(result->view),
-                                              "; its result comes when it has ended"));
+        http::Problem problem(409, "",
+                              StrCat("the operation is ", StateOf(result->view),
+                                     "; its result comes when it has ended"));
         problem.headers.emplace_back("retry-after", "1");
         co_await Fail(call_, std::move(problem));
         break;

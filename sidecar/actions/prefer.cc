@@ -51,7 +51,8 @@ void Apply(std::string_view preference, Seen& seen, Preferences& result) {
   } else if (absl::EqualsIgnoreCase(ToAbsl(name), "wait") && !seen.wait) {
     seen.wait = true;
     uint32_t seconds = 0;
-    const bool number = !value.empty() && std::all_of(value.begin(), value.end(), absl::ascii_isdigit);
+    const bool number =
+        !value.empty() && std::all_of(value.begin(), value.end(), absl::ascii_isdigit);
     if (number && absl::SimpleAtoi(ToAbsl(value), &seconds)) {
       result.wait = std::chrono::seconds(std::min(seconds, kMaxWaitSeconds));
     }

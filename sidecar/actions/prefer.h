@@ -12,7 +12,7 @@
 namespace pillion::sidecar {
 
 struct Preferences {
-  bool respond_async = false;       // section 4.1
+  bool respond_async = false;         // section 4.1
   std::optional<net::Duration> wait;  // section 4.3; whole seconds, at most an hour
 };
 

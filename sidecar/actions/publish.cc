@@ -30,12 +30,14 @@ class PublishAction final : public Action {
     call.record.mode = "publish";
     const CloudEventMode mode = ModeOf(call.request().headers);
     if (mode == CloudEventMode::kBatch) {
-      co_await Fail(call, 415, "",
-                    "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
-                    "structured mode");
+      co_await Fail(
+          call, 415, "",
+          "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
+          "structured mode");
       co_return;
     }
-    std::optional<std::string> body = co_await CollectRequestBody(call, config_.max_request_bytes());
+    std::optional<std::string> body =
+        co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
     absl::StatusOr<CloudEvent> event = EventOf(call, mode, *std::move(body));
     if (!event.ok()) {

@@ -68,8 +68,8 @@ class Redirect final : public Action {
     if (!config_.path_redirect().empty()) path = config_.path_redirect();
     std::string location = StrCat(scheme, "://", authority, path);
     // A query that the policy's own path brings stays the only one.
-    const bool keep_query = request.has_query && !config_.strip_query() &&
-                            path.find('?') == std::string_view::npos;
+    const bool keep_query =
+        request.has_query && !config_.strip_query() && path.find('?') == std::string_view::npos;
     if (keep_query) StrAppend(&location, "?", request.query);
     return location;
   }

@@ -10,8 +10,8 @@ absl::Status RequestBody::Begin() {
   if (exchange_.body_done()) {
     in_place_ = *piece;
   } else {
-    // Sent from the copy by every attempt, the first one included, whatever the limit says: it is no
-    // more than one receive brought.
+    // Sent from the copy by every attempt, the first one included, whatever the limit says: it is
+    // no more than one receive brought.
     kept_.assign(*piece);
     replayable_ = true;
   }

@@ -21,8 +21,8 @@ class RequestBody {
   RequestBody(http::ServerExchange& exchange, size_t keep_limit)
       : exchange_(exchange), keep_limit_(keep_limit) {}
 
-  // Takes what has arrived of the body. Call once, before anything else. Errors (InvalidArgument): the
-  // framing is broken.
+  // Takes what has arrived of the body. Call once, before anything else. Errors (InvalidArgument):
+  // the framing is broken.
   absl::Status Begin();
 
   // Another attempt can send the body from its start.
@@ -32,8 +32,8 @@ class RequestBody {
   // What an attempt sends along with the head: all that was read so far. REQUIRES: replayable()
   std::string_view first() const { return kept_.empty() ? in_place_ : std::string_view(kept_); }
 
-  // Sends the rest as it arrives, until the end. What ended it otherwise is told apart: a caller that
-  // left or sent nonsense, or an upstream that takes no more.
+  // Sends the rest as it arrives, until the end. What ended it otherwise is told apart: a caller
+  // that left or sent nonsense, or an upstream that takes no more.
   struct UploadResult {
     absl::Status caller;
     absl::Status upstream;

@@ -16,8 +16,8 @@ struct Call;
 // Sends an upstream's answer as it was: status, headers, body.
 net::Task<void> SendAnswer(Call& call, const delivery::Answer& answer);
 
-// Sends the result of `id` if the operation ends with an answer within `wait`. False: it did not, and
-// nothing was sent.
+// Sends the result of `id` if the operation ends with an answer within `wait`. False: it did not,
+// and nothing was sent.
 net::Task<bool> SendResultWithin(Call& call, std::string id, net::Duration wait);
 
 }  // namespace pillion::sidecar

@@ -27,8 +27,9 @@ class RetryOn {
   static absl::StatusOr<RetryOn> Parse(std::string_view conditions,
                                        std::vector<uint32_t> status_codes);
 
-  // `idempotent`: whether the request's method is (RFC 9110 section 9.2.2). A stale connection is hard to
-  // tell from an upstream that died over the request, so `refused-stream` alone repeats only those.
+  // `idempotent`: whether the request's method is (RFC 9110 section 9.2.2). A stale connection is
+  // hard to tell from an upstream that died over the request, so `refused-stream` alone repeats
+  // only those.
   bool Matches(AttemptFailure failure, bool idempotent) const;
   bool Matches(int status) const;
 

@@ -27,8 +27,8 @@ class PathRewrite {
   PathRewrite& operator=(PathRewrite&&) noexcept;
   ~PathRewrite();
 
-  // `prefix_rewrite` takes the place of what the route's prefix or path matched; empty: none. Errors
-  // (InvalidArgument): the pattern does not compile.
+  // `prefix_rewrite` takes the place of what the route's prefix or path matched; empty: none.
+  // Errors (InvalidArgument): the pattern does not compile.
   static absl::StatusOr<PathRewrite> Compile(const config::v1::RouteMatch& match,
                                              std::string_view prefix_rewrite,
                                              const config::v1::RegexRewrite* regex_rewrite);

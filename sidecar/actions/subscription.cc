@@ -1,8 +1,8 @@
 #include "sidecar/actions/subscription.h"
 
+#include "core/config/units.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/attempt_spec.h"
-#include "core/config/units.h"
 
 namespace pillion::sidecar {
 

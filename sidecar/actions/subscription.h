@@ -1,5 +1,5 @@
-// A subscription of the policy, compiled: which topics it takes, and the delivery that each message on
-// one of them becomes.
+// A subscription of the policy, compiled: which topics it takes, and the delivery that each message
+// on one of them becomes.
 
 #ifndef PILLION_SIDECAR_ACTIONS_SUBSCRIPTION_H_
 #define PILLION_SIDECAR_ACTIONS_SUBSCRIPTION_H_

@@ -9,7 +9,8 @@
 namespace pillion::sidecar {
 
 TopicRoute::TopicRoute(std::string topic, std::string_view broker, const CompileContext& context)
-    : topic_(std::move(topic)), retention_(config::ToAbslDuration(context.Broker(broker).message_retention())) {
+    : topic_(std::move(topic)),
+      retention_(config::ToAbslDuration(context.Broker(broker).message_retention())) {
   for (const std::unique_ptr<const SubscriptionConfig>& subscription : context.subscriptions) {
     if (subscription->broker == broker && subscription->pattern.Matches(topic_)) {
       subscriptions_.push_back(subscription.get());
@@ -17,9 +18,8 @@ TopicRoute::TopicRoute(std::string topic, std::string_view broker, const Compile
   }
 }
 
-delivery::AcceptRequest TopicRoute::NewMessage(delivery::MessageKind kind,
-                                               const CloudEvent& event, std::string body,
-                                               std::string_view key) const {
+delivery::AcceptRequest TopicRoute::NewMessage(delivery::MessageKind kind, const CloudEvent& event,
+                                               std::string body, std::string_view key) const {
   delivery::AcceptRequest request;
   delivery::Message& message = request.message;
   message.kind = kind;

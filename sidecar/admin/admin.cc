@@ -110,8 +110,7 @@ class AdminServer::Handler final : public http::RequestHandler {
             {"/ready", {"GET", "text/plain", &Handler::Ready}},
             {"/config_dump", {"GET", kJson, &Handler::ConfigDump}},
             {"/listeners", {"GET", kJson, &Handler::Listeners}},
-            {"/stats/prometheus",
-             {"GET", telemetry::MetricsPage::kContentType, &Handler::Metrics}},
+            {"/stats/prometheus", {"GET", telemetry::MetricsPage::kContentType, &Handler::Metrics}},
             {"/server_info", {"GET", kJson, &Handler::ServerInfo}},
             {"/drain_listeners", {"POST", "text/plain", &Handler::DrainListeners}},
             {"/quitquitquit", {"POST", "text/plain", &Handler::Quit}},
@@ -125,8 +124,8 @@ class AdminServer::Handler final : public http::RequestHandler {
       co_return;
     }
     const Endpoint& endpoint = found->second;
-    const bool allowed = request.method == endpoint.method ||
-                         (request.method == "HEAD" && endpoint.method == "GET");
+    const bool allowed =
+        request.method == endpoint.method || (request.method == "HEAD" && endpoint.method == "GET");
     if (!allowed) {
       http::Problem problem(405, "", StrCat("use ", endpoint.method));
       problem.headers.emplace_back("allow", std::string(endpoint.method));
@@ -181,9 +180,7 @@ class AdminServer::Handler final : public http::RequestHandler {
     return Text(json);
   }
 
-  std::string Metrics(const http::RequestHead&, int*) {
-    return backend_.RenderMetrics();
-  }
+  std::string Metrics(const http::RequestHead&, int*) { return backend_.RenderMetrics(); }
 
   std::string ServerInfo(const http::RequestHead&, int*) {
     Json json;
@@ -269,8 +266,7 @@ net::Task<void> AdminServer::AcceptAll() {
   while (!acceptor_.scope().canceled()) {
     absl::StatusOr<net::Socket> socket = co_await listener_.Accept(acceptor_.scope());
     if (socket.ok()) {
-      connections_.Spawn(
-          http::ServeConnection(*std::move(socket), context_, connections_.scope()));
+      connections_.Spawn(http::ServeConnection(*std::move(socket), context_, connections_.scope()));
     } else {
       (void)co_await net::SleepUntil(loop_.now() + std::chrono::milliseconds(50),
                                      acceptor_.scope());
@@ -278,9 +274,7 @@ net::Task<void> AdminServer::AcceptAll() {
   }
 }
 
-void AdminServer::Stop(std::function<void()> done) {
-  background_.Spawn(StopAll(std::move(done)));
-}
+void AdminServer::Stop(std::function<void()> done) { background_.Spawn(StopAll(std::move(done))); }
 
 net::Task<void> AdminServer::StopAll(std::function<void()> done) {
   acceptor_.scope().Cancel(absl::CancelledError("stopping"));

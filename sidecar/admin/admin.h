@@ -1,5 +1,5 @@
-// The admin endpoints of a sidecar: what it is, what it does, and a few switches. HTTP on an address of
-// its own (loopback by default), served by the main loop.
+// The admin endpoints of a sidecar: what it is, what it does, and a few switches. HTTP on an
+// address of its own (loopback by default), served by the main loop.
 //
 //   GET  /ready /config_dump /clusters /listeners /stats/prometheus /server_info
 //   POST /drain_listeners /quitquitquit /logging?level=debug

@@ -104,9 +104,8 @@ absl::Status SetField(std::string_view name, const std::string& value, DeliveryF
   if (name == "state") {
     filter.state = delivery::ParseDeliveryState(value);
     if (!filter.state) {
-      return absl::InvalidArgumentError(
-          StrCat("state '", value,
-                 "': use pending, running, succeeded, failed, canceled or expired"));
+      return absl::InvalidArgumentError(StrCat(
+          "state '", value, "': use pending, running, succeeded, failed, canceled or expired"));
     }
   } else if (name == "target") {
     std::string_view rest = value;
@@ -242,11 +241,11 @@ class DeliveriesRequest {
       co_return;
     }
     auto pair = net::MakeFuture<delivery::DeliveryPage>(loop_);
-    engine_.ListDeliveries(*std::move(request),
-                           [promise = std::move(pair.first)](
-                               absl::StatusOr<delivery::DeliveryPage> page) mutable {
-                             promise.Set(std::move(page));
-                           });
+    engine_.ListDeliveries(
+        *std::move(request),
+        [promise = std::move(pair.first)](absl::StatusOr<delivery::DeliveryPage> page) mutable {
+          promise.Set(std::move(page));
+        });
     absl::StatusOr<delivery::DeliveryPage> page = co_await pair.second.Get(exchange_.scope());
     if (!page.ok()) {
       co_await FailWith(page.status());
@@ -300,17 +299,16 @@ class DeliveriesRequest {
       selection = *std::move(parsed);
     }
     auto pair = net::MakeFuture<delivery::ChangeSummary>(loop_);
-    auto done = [promise = std::move(pair.first)](
-                    absl::StatusOr<delivery::ChangeSummary> summary) mutable {
-      promise.Set(std::move(summary));
-    };
+    auto done =
+        [promise = std::move(pair.first)](absl::StatusOr<delivery::ChangeSummary> summary) mutable {
+          promise.Set(std::move(summary));
+        };
     if (replay) {
       engine_.Replay(std::move(selection), std::move(done));
     } else {
       engine_.Drop(std::move(selection), std::move(done));
     }
-    absl::StatusOr<delivery::ChangeSummary> summary =
-        co_await pair.second.Get(exchange_.scope());
+    absl::StatusOr<delivery::ChangeSummary> summary = co_await pair.second.Get(exchange_.scope());
     if (!summary.ok()) {
       co_await FailWith(summary.status());
       co_return;

@@ -1,6 +1,7 @@
 // Deliveries for operators, on the admin listener: list with filters, replay, drop, cancel.
 //
-//   GET  /.pillion/deliveries?state=failed&topic=order.changed&target=billing-on-order&limit=100&page_token=...
+//   GET
+//   /.pillion/deliveries?state=failed&topic=order.changed&target=billing-on-order&limit=100&page_token=...
 //   POST /.pillion/deliveries:replay   {"ids": [...]} or {"filter": {"state": "failed", ...}}
 //   POST /.pillion/deliveries:drop     the same
 //   GET, DELETE /.pillion/deliveries/{id}; POST /.pillion/deliveries/{id}:replay, {id}:drop

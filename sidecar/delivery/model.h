@@ -142,7 +142,7 @@ struct AttemptOutcome {
     kRetry,             // -> pending again, or failed if no retry is left
     kPermanentFailure,  // -> failed
     kAborted,           // stopped by us (shutdown): -> pending, and the attempt does not count
-    kPostponed,         // nobody to send it to: as kRetry, but it does not count, so goes on for ever
+    kPostponed,  // nobody to send it to: as kRetry, but it does not count, so goes on for ever
   };
   Verdict verdict = Verdict::kSuccess;
   absl::Duration retry_after =

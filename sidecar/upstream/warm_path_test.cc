@@ -25,8 +25,8 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 namespace pillion::upstream {
 namespace {
 
-// Coroutine frames come from a pool, but under the sanitizers (core/net/frame_pool.h): there the one
-// frame of Acquire() counts.
+// Coroutine frames come from a pool, but under the sanitizers (core/net/frame_pool.h): there the
+// one frame of Acquire() counts.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr size_t kFrames = 1;
 #else

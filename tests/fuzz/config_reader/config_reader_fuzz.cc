@@ -1,5 +1,5 @@
-// Any bytes as a policy and as the two bootstraps. What is read must be printed as YAML that is read back as
-// the same, and must pass the checker without its positions.
+// Any bytes as a policy and as the two bootstraps. What is read must be printed as YAML that is
+// read back as the same, and must pass the checker without its positions.
 
 #include <google/protobuf/util/message_differencer.h>
 
@@ -17,8 +17,8 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 using pillion::config::CheckPolicy;
-using pillion::config::Loaded;
 using pillion::config::LoadControlBootstrap;
+using pillion::config::Loaded;
 using pillion::config::LoadPolicy;
 using pillion::config::LoadSidecarBootstrap;
 using pillion::config::SourceFile;

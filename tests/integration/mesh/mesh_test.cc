@@ -1,5 +1,6 @@
-// A whole mesh of real processes: control, a sidecar beside the calling service and one beside the called
-// one. What an edit of control's policy directory does to traffic, and what control's end does not.
+// A whole mesh of real processes: control, a sidecar beside the calling service and one beside the
+// called one. What an edit of control's policy directory does to traffic, and what control's end
+// does not.
 
 #include <signal.h>
 
@@ -53,10 +54,11 @@ class MeshTest : public testing::Test {
   void SetUp() override {
     EditPolicy("route: { cluster: users }");
     StartControl();
-    users_ = StartSidecar("users-1", "users",
-                          absl::StrCat("- { name: inbound, address: 127.0.0.1:0, direction: INBOUND, "
-                                       "app: 127.0.0.1:",
-                                       app_.port(), " }\n"));
+    users_ =
+        StartSidecar("users-1", "users",
+                     absl::StrCat("- { name: inbound, address: 127.0.0.1:0, direction: INBOUND, "
+                                  "app: 127.0.0.1:",
+                                  app_.port(), " }\n"));
     users_port_ = PortAfter(*users_, "'inbound' \\(INBOUND\\) on");
     EditPolicy("route: { cluster: users }");
     StartWeb();
@@ -187,8 +189,8 @@ TEST_F(MeshTest, NoCallFailsWhileThePolicyIsEditedFiftyTimes) {
     }
   });
   for (int edit = 1; edit <= kEdits; ++edit) {
-    EditPolicy(absl::StrCat(edit % 2 == 0 ? "route" : "async", ": { cluster: users, timeout: ",
-                            100 + edit, "s }"));
+    EditPolicy(absl::StrCat(edit % 2 == 0 ? "route" : "async",
+                            ": { cluster: users, timeout: ", 100 + edit, "s }"));
     // Each edit takes effect before the next.
     const std::string timeout = absl::StrCat("\"", 100 + edit, "s\"");
     EXPECT_TRUE(Eventually([&] {

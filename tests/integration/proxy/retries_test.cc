@@ -318,8 +318,8 @@ TEST(CircuitBreakers, RefuseWhatIsTooMuch) {
     gate.Open();
     for (std::thread& caller : callers) caller.join();
     EXPECT_EQ(ok, 2);
-    // Idle connections belong to a worker. Where no call may wait, one that arrives at the other worker is
-    // refused until they close; the kernel gives each new connection to either.
+    // Idle connections belong to a worker. Where no call may wait, one that arrives at the other
+    // worker is refused until they close; the kernel gives each new connection to either.
     EXPECT_TRUE(harness::Eventually(
         [&] { return HttpClient(sidecar.port()).Get("http://orders/")->body == "ok"; }));
   }
