@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "core/config/units.h"
@@ -15,14 +14,9 @@
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/fast_random.h"
-#include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/call.h"
-#include "sidecar/actions/emit.h"
-#include "sidecar/actions/header_edits.h"
+#include "sidecar/actions/forward_config.h"
 #include "sidecar/actions/request_body.h"
-#include "sidecar/actions/retry_on.h"
-#include "sidecar/actions/rewrite.h"
-#include "sidecar/duration.h"
 #include "sidecar/upstream/cluster_manager.h"
 
 namespace pillion::sidecar {
@@ -49,30 +43,6 @@ std::string_view FlagOf(upstream::AcquireFailure failure) {
 
 // Of one call; an upstream that sends more before its answer is not going to send one.
 constexpr int kMaxInformational = 100;
-
-struct WeightedCluster {
-  std::shared_ptr<const upstream::ClusterConfig> cluster;
-  uint32_t weight;
-};
-
-// The policy of one `route`, ready for use.
-struct ForwardConfig {
-  std::vector<WeightedCluster> clusters;
-  uint32_t total_weight = 0;
-  net::Duration timeout;       // 0: none
-  net::Duration idle_timeout;  // 0: none
-  RetryOn retry_on;
-  uint32_t num_retries = 0;
-  net::Duration per_try_timeout;  // 0: none
-  net::Duration base_interval;
-  net::Duration max_interval;
-  size_t retry_buffer_bytes = 0;
-  PathRewrite path_rewrite;
-  std::string host_rewrite;
-  HeaderEdits request_edits;
-  HeaderEdits response_edits;
-  std::unique_ptr<const Emitter> emitter;  // null: the route emits nothing
-};
 
 // One forwarded call, from the request to the end of the answer.
 class Forwarding {
@@ -465,54 +435,13 @@ class ForwardAction final : public Action {
   const ForwardConfig config_;
 };
 
-absl::Status AddCluster(ForwardConfig& forward, const std::string& name, uint32_t weight,
-                        const CompileContext& context) {
-  const auto found = context.clusters.find(name);
-  if (found == context.clusters.end()) {
-    return absl::InvalidArgumentError(StrCat("no cluster '", name, "' is defined"));
-  }
-  forward.clusters.push_back({found->second, weight});
-  forward.total_weight += weight;
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Action>> CompileForward(const config::v1::Route& route,
                                                              const CompileContext& context) {
-  const config::v1::RouteAction& config = route.route();
-  ForwardConfig forward;
-  absl::Status added;
-  if (!config.cluster().empty()) added.Update(AddCluster(forward, config.cluster(), 1, context));
-  for (const config::v1::WeightedCluster& cluster : config.weighted_clusters()) {
-    added.Update(AddCluster(forward, cluster.name(), cluster.weight(), context));
-  }
-  if (!added.ok()) return added;
-  forward.timeout = ToChrono(config.timeout());
-  forward.idle_timeout = ToChrono(config.idle_timeout());
-  const config::v1::RetryPolicy& retry = config.retry_policy();
-  absl::StatusOr<RetryOn> retry_on = RetryOn::Parse(
-      retry.retry_on(),
-      {retry.retriable_status_codes().begin(), retry.retriable_status_codes().end()});
-  if (!retry_on.ok()) return retry_on.status();
-  forward.retry_on = *std::move(retry_on);
-  forward.num_retries = retry.num_retries();
-  forward.per_try_timeout = ToChrono(retry.per_try_timeout());
-  forward.base_interval = ToChrono(retry.retry_back_off().base_interval());
-  forward.max_interval = ToChrono(retry.retry_back_off().max_interval());
-  forward.retry_buffer_bytes = config.retry_buffer_bytes();
-  absl::StatusOr<PathRewrite> rewrite =
-      PathRewrite::Compile(route.match(), config.prefix_rewrite(),
-                           config.has_regex_rewrite() ? &config.regex_rewrite() : nullptr);
-  if (!rewrite.ok()) return rewrite.status();
-  forward.path_rewrite = *std::move(rewrite);
-  forward.host_rewrite = config.host_rewrite();
-  forward.request_edits =
-      HeaderEdits(config.request_headers_to_add(), config.request_headers_to_remove());
-  forward.response_edits =
-      HeaderEdits(config.response_headers_to_add(), config.response_headers_to_remove());
-  forward.emitter = CompileEmitter(route, context);
-  return std::make_unique<ForwardAction>(std::move(forward));
+  absl::StatusOr<ForwardConfig> config = CompileForwardConfig(route, context);
+  if (!config.ok()) return config.status();
+  return std::make_unique<ForwardAction>(*std::move(config));
 }
 
 }  // namespace pillion::sidecar
