@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "control/node_registry.h"
@@ -443,7 +444,9 @@ TEST_F(DiscoveryTest, FiftyEditsInARowEndWithTheLast) {
   control.Publish(kPolicy);
   Sidecar sidecar(control.address(), last_good_);
   std::string last;
-  for (int i = 0; i < 50; ++i) last = control.Publish(i % 2 == 0 ? kPolicy : WithOrdersAsync());
+  for (int i = 1; i <= 50; ++i) {
+    last = control.Publish(absl::StrReplaceAll(kPolicy, {{":5001", absl::StrCat(":", 5100 + i)}}));
+  }
   ASSERT_TRUE(Eventually([&] { return control.Runs(last); }));
   EXPECT_TRUE(sidecar.Runs(last));
 }

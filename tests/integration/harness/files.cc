@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -61,8 +60,12 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string content(std::istreambuf_iterator<char>(file), {});
-  if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  std::string content;
+  // A read may fail: a file of /proc ends with its process.
+  for (char block[4096]; file.read(block, sizeof(block)) || file.gcount() > 0;) {
+    content.append(block, static_cast<size_t>(file.gcount()));
+  }
+  if (!file.eof()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   return content;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
@@ -143,6 +144,7 @@ Process::~Process() {
 void Process::ReadOutput(UniqueFd out, UniqueFd err, UniqueFd wake) {
   pollfd polled[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {wake.get(), POLLIN, 0}};
   char buffer[16 * 1024];
+  std::string unfinished[2];  // Of each, the line whose end has not been read.
   while (polled[0].fd >= 0 || polled[1].fd >= 0) {
     if (poll(polled, 3, -1) < 0) continue;  // EINTR.
     bool read_something = false;
@@ -155,14 +157,20 @@ void Process::ReadOutput(UniqueFd out, UniqueFd err, UniqueFd wake) {
         continue;
       }
       read_something = true;
+      unfinished[i].append(buffer, size);
+      const size_t lines_end = unfinished[i].rfind('\n') + 1;  // 0: there is none.
+      if (lines_end == 0) continue;
       std::lock_guard lock(mutex_);
-      output_.append(buffer, size);
-      if (i == 0) stdout_.append(buffer, size);
+      output_.append(unfinished[i], 0, lines_end);
+      if (i == 0) stdout_.append(unfinished[i], 0, lines_end);
+      unfinished[i].erase(0, lines_end);
       changed_.notify_all();
     }
     if (!read_something && polled[2].revents != 0) break;
   }
   std::lock_guard lock(mutex_);
+  output_ += unfinished[0] + unfinished[1];
+  stdout_ += unfinished[0];
   output_ended_ = true;
   changed_.notify_all();
 }
@@ -201,6 +209,7 @@ absl::StatusOr<std::string> Process::WaitForOutput(const std::string& pattern, s
         regex.Match(output_, after, output_.size(), RE2::UNANCHORED, groups, group + 1)) {
       return std::string(groups[group]);
     }
+    after = std::max(after, output_.size());  // A busy process writes much: look at a line once.
     if (output_ended_ && exit_status_) {
       return absl::AbortedError(absl::StrCat("the process ended (", ToString(*exit_status_),
                                              ") without '", pattern, "' in its output:\n",

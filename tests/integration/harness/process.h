@@ -65,13 +65,14 @@ class Process {
   // Stays the process's own, even after its end, for the life of this object.
   pid_t pid() const { return pid_; }
 
-  // What it wrote so far: to both standard output and standard error, in the order it was read; and
-  // to standard output alone.
+  // The lines that it wrote so far: to both standard output and standard error, in the order they
+  // were read; and to standard output alone.
   std::string Output() const;
   std::string Stdout() const;
 
-  // Waits until Output() from byte `after` on matches the RE2 `pattern` somewhere (^ and $ are
-  // those of lines), and returns the first group, or the whole match if the pattern has no group.
+  // Waits until a line of Output() from byte `after` on matches the RE2 `pattern` somewhere (^ and
+  // $ are those of the line), and returns the first group, or the whole match if the pattern has no
+  // group.
   // Fails at the deadline, and as soon as the process has ended without it.
   absl::StatusOr<std::string> WaitForOutput(const std::string& pattern, size_t after = 0,
                                             Deadline deadline = {}) const;

@@ -116,10 +116,15 @@ class MeshTest : public testing::Test {
     web_admin_ = PortAfter(*web_, "admin on");
   }
 
+  // Until web runs the policy in which users listens: control may have sent it the one before.
   void WaitForPolicy() {
+    const std::string users = absl::StrCat("127.0.0.1:", users_port_);
     ASSERT_TRUE(Eventually([&] {
-      absl::StatusOr<Response> ready = HttpClient(web_admin_).Get("/ready");
-      return ready.ok() && ready->status == 200;
+      HttpClient admin(web_admin_);
+      absl::StatusOr<Response> ready = admin.Get("/ready");
+      absl::StatusOr<Response> dump = admin.Get("/config_dump");
+      return ready.ok() && ready->status == 200 && dump.ok() &&
+             absl::StrContains(dump->body, users);
     })) << web_->Output();
   }
 

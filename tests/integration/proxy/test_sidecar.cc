@@ -1,12 +1,12 @@
 #include "tests/integration/proxy/test_sidecar.h"
 
+#include <re2/re2.h>
 #include <signal.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 
 namespace pillion::proxy_test {
@@ -88,18 +88,10 @@ void TestSidecar::SetPolicy(std::string_view policy) {
 }
 
 nlohmann::json TestSidecar::AccessLine(std::string_view target) const {
-  nlohmann::json found;
-  const bool logged = harness::Eventually([&] {
-    for (absl::string_view line : absl::StrSplit(process_->Stdout(), '\n')) {
-      auto json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-      if (!json.is_object() || !json.contains("path") || json["path"] != target) continue;
-      found = std::move(json);
-      return true;
-    }
-    return false;
-  });
-  EXPECT_TRUE(logged) << "no line in the access log about " << target;
-  return found;
+  const std::string path = absl::StrCat("\"path\":", nlohmann::json(target).dump());
+  const auto line = process_->WaitForOutput(absl::StrCat("^\\{.*", RE2::QuoteMeta(path), ".*$"));
+  EXPECT_TRUE(line.ok()) << "no line in the access log about " << target;
+  return line.ok() ? nlohmann::json::parse(*line) : nlohmann::json::object();
 }
 
 harness::ExitStatus TestSidecar::Stop() {
