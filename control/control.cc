@@ -38,7 +38,7 @@ class Control::Impl {
 
   absl::Status Open() {
     if (absl::Status status = store_.Open(); !status.ok()) return status;
-    absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create();
+    absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create(net::IoKind::kEpoll);
     if (!loop.ok()) return loop.status();
     loop_ = *std::move(loop);
     absl::StatusOr<std::unique_ptr<XdsServer>> xds =

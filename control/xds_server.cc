@@ -40,7 +40,7 @@ std::string PeerAddress(const std::string& peer) {
 absl::Status WhyNotListening(const std::string& address) {
   absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
   if (!parsed.ok()) return parsed.status();
-  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create();
+  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create(net::IoKind::kEpoll);
   if (!loop.ok()) return loop.status();
   absl::StatusOr<net::Listener> listener = net::Listener::Bind(**loop, *parsed, {});
   if (!listener.ok()) return listener.status();

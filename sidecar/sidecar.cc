@@ -42,6 +42,17 @@ config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_
   return policy;
 }
 
+net::IoKind IoKindOf(config::v1::Runtime::Io io) {
+  switch (io) {
+    case config::v1::Runtime::EPOLL:
+      return net::IoKind::kEpoll;
+    case config::v1::Runtime::IO_URING:
+      return net::IoKind::kIoUring;
+    default:
+      return net::IoKind::kAuto;
+  }
+}
+
 absl::Status MakeDirectory(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -97,7 +108,7 @@ Sidecar::~Sidecar() {
 }
 
 absl::Status Sidecar::Open() {
-  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create();
+  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create(net::IoKind::kEpoll);
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
 
@@ -139,9 +150,7 @@ absl::Status Sidecar::OpenWorkers() {
   const config::v1::Limits& limits = bootstrap_.limits();
   worker_options_.node_id = bootstrap_.node().id();
   worker_options_.service = bootstrap_.node().service();
-  if (bootstrap_.runtime().io() == config::v1::Runtime::EPOLL) {
-    worker_options_.io = net::IoKind::kEpoll;
-  }
+  worker_options_.io = IoKindOf(bootstrap_.runtime().io());
   worker_options_.server.head.max_header_bytes = limits.max_header_bytes();
   worker_options_.server.head.max_request_line = limits.max_target_bytes();
   worker_options_.server.head.max_headers = limits.max_headers();
@@ -157,7 +166,10 @@ absl::Status Sidecar::OpenWorkers() {
   if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < count; ++i) {
     absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, worker_options_);
-    if (!worker.ok()) return worker.status();
+    if (!worker.ok()) {
+      return absl::Status(worker.status().code(),
+                          StrCat("runtime.io: ", FromAbsl(worker.status().message())));
+    }
     workers_.push_back(*std::move(worker));
   }
   for (const config::v1::Listener& listener : bootstrap_.listeners()) {
@@ -254,8 +266,13 @@ int Sidecar::Run() {
     admin::CollectDeliveries(builder, engine_->stats());
     admin::CollectPolicy(builder, source_state());
   }));
+  std::string why_no_io_uring;
+  if (const absl::Status& status = workers_[0]->io_uring_status(); !status.ok()) {
+    why_no_io_uring = StrCat(" (not io_uring: ", FromAbsl(status.message()), ")");
+  }
   kLog.Info("node ", bootstrap_.node().id(), " of service ", bootstrap_.node().service(), ": ",
-            workers_.size(), " workers on ", io_name(), "; store ", bootstrap_.store().path());
+            workers_.size(), " workers on ", io_name(), why_no_io_uring, "; store ",
+            bootstrap_.store().path());
   for (const admin::ListenerInfo& listener : listeners_) {
     kLog.Info("listener '", listener.name, "' (", listener.direction, ") on ", listener.address);
   }

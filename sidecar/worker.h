@@ -78,6 +78,8 @@ class Worker {
   void Stop();
 
   std::string_view io_name() const { return loop_->io_name(); }
+  // OK, or why `io: AUTO` did not take io_uring.
+  const absl::Status& io_uring_status() const { return loop_->io_uring_status(); }
   // Any thread.
   void Collect(telemetry::MetricsBuilder& builder) const;
   net::Loop& loop() { return *loop_; }

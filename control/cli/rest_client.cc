@@ -108,7 +108,7 @@ absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds tim
   if (!request.ok()) return request.status();
   const absl::StatusOr<std::vector<net::Address>> addresses = Resolve(request->head().authority);
   if (!addresses.ok()) return addresses.status();
-  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create();
+  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create(net::IoKind::kEpoll);
   if (!loop.ok()) return loop.status();
   absl::StatusOr<Answer> answer = absl::UnavailableError("no address");
   {

@@ -48,7 +48,7 @@ class FakeControl {
  public:
   explicit FakeControl(Bodies bodies)
       : handler_(std::move(bodies)),
-        loop_(*net::Loop::Create()),
+        loop_(*net::Loop::Create(net::IoKind::kEpoll)),
         server_(*RestServer::Open(*loop_, "127.0.0.1:0", handler_)),
         stop_(*loop_),
         serving_(*loop_),
@@ -162,7 +162,7 @@ TEST(PillionctlStatus, SaysThatItReachedSomethingElse) {
 
 TEST(PillionctlStatus, SaysWhyControlCannotBeReached) {
   const std::string free_port = [] {
-    const std::unique_ptr<net::Loop> loop = *net::Loop::Create();
+    const std::unique_ptr<net::Loop> loop = *net::Loop::Create(net::IoKind::kEpoll);
     return net::Listener::Bind(*loop, *net::Address::Parse("127.0.0.1:0"), {})
         ->address()
         .ToString();

@@ -10,6 +10,7 @@
 #include "core/http/header_rules.h"
 #include "core/net/loop.h"
 #include "core/net/task_group.h"
+#include "core/net/test_io.h"
 #include "core/strings.h"
 
 namespace pillion::http {
@@ -56,7 +57,7 @@ class TestHandler : public RequestHandler {
 };
 
 struct Fixture {
-  std::unique_ptr<net::Loop> loop = *net::Loop::Create();
+  std::unique_ptr<net::Loop> loop = *net::Loop::Create(net::TestIo());
   TestHandler handler;
   net::CancelScope server_scope{*loop};
   ServerContext context{*loop, &server_scope, handler, Options()};

@@ -81,10 +81,10 @@ void Buffer::Reserve(size_t n) {
   } else {
     size_t capacity = std::max(capacity_, kBlockSize);
     while (capacity < needed) capacity *= 2;
-    char* block = TakeBlock(capacity);
+    char* block = net::TakeBlock(capacity);
     if (block_ != nullptr) {
       std::memcpy(block, data(), size());
-      GiveBlock(block_, capacity_);
+      net::GiveBlock(block_, capacity_);
     }
     block_ = block;
     capacity_ = capacity;
@@ -100,8 +100,20 @@ void Buffer::Append(std::string_view bytes) {
   Produce(bytes.size());
 }
 
+void Buffer::Adopt(char* block, size_t n) {
+  PILLION_CHECK(empty());
+  Release();
+  block_ = block;
+  capacity_ = kBlockSize;
+  end_ = n;
+}
+
+char* Buffer::TakeBlock() { return net::TakeBlock(kBlockSize); }
+
+void Buffer::GiveBlock(char* block) { net::GiveBlock(block, kBlockSize); }
+
 void Buffer::Release() {
-  if (block_ != nullptr) GiveBlock(block_, capacity_);
+  if (block_ != nullptr) net::GiveBlock(block_, capacity_);
   block_ = nullptr;
   capacity_ = begin_ = end_ = 0;
 }

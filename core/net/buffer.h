@@ -37,6 +37,13 @@ class Buffer {
 
   void Append(std::string_view bytes);
 
+  // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty()
+  void Adopt(char* block, size_t n);
+
+  // Memory of kBlockSize bytes from this thread's pool, for who fills it without a Buffer.
+  static char* TakeBlock();
+  static void GiveBlock(char* block);
+
   // Empties the buffer and gives its memory back.
   void Release();
 

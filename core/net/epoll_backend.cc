@@ -74,6 +74,8 @@ class EpollBackend final : public IoBackend {
     operation.Finish(why);
   }
 
+  void WatchPeer(IoHandle*) override {}  // every event says
+
   void Poll(Duration timeout) override {
     int milliseconds = -1;
     if (timeout != Duration::max()) {
@@ -191,7 +193,7 @@ class EpollBackend final : public IoBackend {
 
   static bool TrySend(IoOperation& operation, absl::Status* status) {
     auto& handle = *static_cast<EpollHandle*>(operation.handle);
-    msghdr message{};
+    msghdr& message = operation.message;
     while (true) {
       iovec* first = operation.pieces.data();
       iovec* const end = first + operation.piece_count;
@@ -209,12 +211,7 @@ class EpollBackend final : public IoBackend {
         *status = absl::ErrnoToStatus(errno, "send");
         return true;
       }
-      for (size_t left = static_cast<size_t>(n); left > 0; ++first) {
-        const size_t taken = std::min(left, first->iov_len);
-        first->iov_base = static_cast<char*>(first->iov_base) + taken;
-        first->iov_len -= taken;
-        left -= taken;
-      }
+      operation.Advance(static_cast<size_t>(n));
     }
   }
 

@@ -45,9 +45,16 @@ class IoOperation : public Wait {
   // kConnect
   const sockaddr* address = nullptr;
   socklen_t address_length = 0;
+  // kSend: the pieces in the kernel's form.
+  msghdr message{};
+  // Why it is to end before its time, once Cancel() has been asked to and the kernel still has it.
+  absl::Status withdrawn;
   // Outcome when the status is OK. kAccept: the new descriptor, non-blocking. kReceive: bytes, 0 at
   // the end of the stream.
   ssize_t result = 0;
+
+  // kSend: takes `sent` bytes off the front of the pieces.
+  void Advance(size_t sent);
 
  protected:
   IoOperation(Loop& loop, Kind kind, IoHandle* handle) : Wait(loop), kind(kind), handle(handle) {}
@@ -56,6 +63,7 @@ class IoOperation : public Wait {
 
  private:
   friend class EpollBackend;
+  friend class UringBackend;
 };
 
 class IoBackend {
@@ -76,6 +84,9 @@ class IoBackend {
 
   // Withdraws an operation that Start() left running; Finish(why) is called now or later.
   virtual void Cancel(IoOperation& operation, const absl::Status& why) = 0;
+
+  // From here on the handle's peer_closed is kept up to date, whether anything is received or not.
+  virtual void WatchPeer(IoHandle* handle) = 0;
 
   // Waits for completions up to `timeout` and finishes them. Duration::max() waits without end.
   virtual void Poll(Duration timeout) = 0;

@@ -5,19 +5,31 @@
 #include "core/check.h"
 #include "core/net/epoll_backend.h"
 #include "core/net/io_backend.h"
+#include "core/net/uring_backend.h"
 
 namespace pillion::net {
 namespace {
 constexpr int kBudget = 64;
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Loop>> Loop::Create(IoKind) {
+absl::StatusOr<std::unique_ptr<Loop>> Loop::Create(IoKind kind) {
+  absl::Status io_uring_status;
+  if (kind != IoKind::kEpoll) {
+    absl::StatusOr<std::unique_ptr<IoBackend>> io = CreateUringBackend();
+    if (io.ok()) return std::unique_ptr<Loop>(new Loop(*std::move(io), absl::OkStatus()));
+    if (kind == IoKind::kIoUring) return io.status();
+    io_uring_status = io.status();
+  }
   absl::StatusOr<std::unique_ptr<IoBackend>> io = CreateEpollBackend();
   if (!io.ok()) return io.status();
-  return std::unique_ptr<Loop>(new Loop(*std::move(io)));
+  return std::unique_ptr<Loop>(new Loop(*std::move(io), std::move(io_uring_status)));
 }
 
-Loop::Loop(std::unique_ptr<IoBackend> io) : now_(Clock::now()), timers_(now_), io_(std::move(io)) {}
+Loop::Loop(std::unique_ptr<IoBackend> io, absl::Status io_uring_status)
+    : now_(Clock::now()),
+      timers_(now_),
+      io_(std::move(io)),
+      io_uring_status_(std::move(io_uring_status)) {}
 
 Loop::~Loop() {
   // What was posted and not run refers to things that may be gone by now. Dropping it may post once

@@ -22,12 +22,13 @@ namespace pillion::net {
 
 class IoBackend;
 
-enum class IoKind { kAuto, kEpoll };
+// kAuto: io_uring where it can be had, else epoll.
+enum class IoKind { kAuto, kIoUring, kEpoll };
 
 class Loop {
  public:
-  // Errors: the kernel refuses the backend's descriptors.
-  static absl::StatusOr<std::unique_ptr<Loop>> Create(IoKind io = IoKind::kAuto);
+  // Errors: the kernel refuses the backend's descriptors; kIoUring cannot be had, and why.
+  static absl::StatusOr<std::unique_ptr<Loop>> Create(IoKind kind);
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   // Drops what was posted and has not run. REQUIRES: Run() has returned, and nothing waits.
@@ -47,8 +48,10 @@ class Loop {
 
   TimerWheel& timers() { return timers_; }
   IoBackend& io() { return *io_; }
-  // "epoll"
+  // "io_uring" or "epoll".
   std::string_view io_name() const;
+  // OK, or why kAuto did not take io_uring.
+  const absl::Status& io_uring_status() const { return io_uring_status_; }
 
   // How many operations a coroutine may still complete without waiting before it has to let others
   // run. Taken by I/O awaiters; refilled for every coroutine that the loop resumes.
@@ -57,7 +60,7 @@ class Loop {
  private:
   friend class Wait;
 
-  explicit Loop(std::unique_ptr<IoBackend> io);
+  Loop(std::unique_ptr<IoBackend> io, absl::Status io_uring_status);
   void Ready(Wait& wait);
   void ResumeReady();
   void TakePosted();
@@ -65,6 +68,7 @@ class Loop {
   TimePoint now_;
   TimerWheel timers_;
   std::unique_ptr<IoBackend> io_;
+  const absl::Status io_uring_status_;
   Wait* first_ready_ = nullptr;
   Wait* last_ready_ = nullptr;
   int budget_ = 0;

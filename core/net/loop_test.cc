@@ -9,6 +9,7 @@
 #include "core/net/future.h"
 #include "core/net/task.h"
 #include "core/net/task_group.h"
+#include "core/net/test_io.h"
 #include "core/net/wait_queue.h"
 
 namespace pillion::net {
@@ -19,7 +20,7 @@ using std::chrono::milliseconds;
 
 // Runs `task` on a loop of its own until it ends.
 void RunTask(Task<void> (*body)(Loop&)) {
-  std::unique_ptr<Loop> loop = *Loop::Create();
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
   TaskGroup group(*loop);
   auto main = [](Loop& loop, Task<void> (*body)(Loop&)) -> Task<void> {
     co_await body(loop);
@@ -187,7 +188,7 @@ TEST(Future, MayBeSetAfterTheWaiterGaveUp) {
 }
 
 TEST(Loop, RunsWhatOtherThreadsPostInOrder) {
-  std::unique_ptr<Loop> loop = *Loop::Create();
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
   std::vector<int> seen;
   std::thread other([&] {
     for (int i = 0; i < 1000; ++i) loop->Post([&seen, i] { seen.push_back(i); });

@@ -138,8 +138,11 @@ SendAwaiter Socket::Send(CancelScope& scope, std::string_view a, std::string_vie
 
 void Socket::CancelOnClose(CancelScope* scope) {
   handle_->cancel_on_close = scope;
-  if (scope != nullptr && handle_->peer_closed) {
+  if (scope == nullptr) return;
+  if (handle_->peer_closed) {
     scope->Cancel(absl::AbortedError("the peer closed the connection"));
+  } else {
+    loop_->io().WatchPeer(handle_);
   }
 }
 

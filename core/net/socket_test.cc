@@ -6,6 +6,7 @@
 
 #include "core/net/loop.h"
 #include "core/net/task_group.h"
+#include "core/net/test_io.h"
 #include "core/net/wait_queue.h"
 #include "tests/integration/harness/files.h"
 
@@ -19,7 +20,7 @@ class SocketTest : public testing::TestWithParam<const char*> {
  protected:
   // Runs `body` with both ends of a connection on a loop.
   void WithPair(Task<void> (*body)(Loop&, Socket, Socket)) {
-    std::unique_ptr<Loop> loop = *Loop::Create();
+    std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
     TaskGroup group(*loop);
     group.Spawn(Main(*loop, address(), body));
     loop->Run();
@@ -163,7 +164,7 @@ Task<void> RefusedAndInUse(Loop& loop) {
 }
 
 TEST(Listener, SaysWhatIsWrongWithAnAddressInUse) {
-  std::unique_ptr<Loop> loop = *Loop::Create();
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
   TaskGroup group(*loop);
   group.Spawn(RefusedAndInUse(*loop));
   loop->Run();

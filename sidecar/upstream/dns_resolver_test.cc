@@ -49,7 +49,7 @@ class DnsResolverTest : public testing::Test {
     });
   }
 
-  std::unique_ptr<net::Loop> loop_ = *net::Loop::Create();
+  std::unique_ptr<net::Loop> loop_ = *net::Loop::Create(net::IoKind::kEpoll);
   TestDnsServer server_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/net/task_group.h"
+#include "core/net/test_io.h"
 #include "core/net/wait_queue.h"
 #include "sidecar/upstream/cluster_manager.h"
 #include "sidecar/upstream/upstream_test_util.h"
@@ -241,7 +242,7 @@ class UpstreamThread {
   const std::string& address() const { return address_; }
 
  private:
-  std::unique_ptr<net::Loop> loop_ = *net::Loop::Create();
+  std::unique_ptr<net::Loop> loop_ = *net::Loop::Create(net::TestIo());
   std::unique_ptr<TestUpstream> upstream_;
   std::string address_;
   std::thread thread_;
@@ -363,7 +364,7 @@ TEST_F(SharedLimitsTest, TheAdminSeesAllWorkersTogether) {
   std::atomic<int> ready = 0;
   std::atomic<bool> over = false;
   std::thread admin([&] {
-    std::unique_ptr<net::Loop> loop = *net::Loop::Create();
+    std::unique_ptr<net::Loop> loop = *net::Loop::Create(net::TestIo());
     RunToEnd(*loop,
              [](net::Loop& loop, std::vector<ClusterManager*> managers, std::atomic<int>& ready,
                 std::atomic<bool>& over) -> net::Task<void> {

@@ -13,6 +13,7 @@
 #include "core/net/loop.h"
 #include "core/net/socket.h"
 #include "core/net/task_group.h"
+#include "core/net/test_io.h"
 #include "sidecar/upstream/cluster_manager.h"
 
 namespace pillion::upstream {
@@ -70,7 +71,7 @@ struct TestWorker {
   // All clusters of the policy.
   void Apply(const std::vector<ClusterConfig>& configs);
 
-  std::unique_ptr<net::Loop> loop = *net::Loop::Create();
+  std::unique_ptr<net::Loop> loop = *net::Loop::Create(net::TestIo());
   ClusterManager clusters;
   net::CancelScope scope;
 };

@@ -48,7 +48,7 @@ SidecarProcess::SidecarProcess(std::string policy, std::string store)
       "- { name: outbound, address: 127.0.0.1:0 }\n"
       "policy: { files: ['",
       directory_ / "policy.yaml", "'] }\nstore: { path: '", store_,
-      "' }\nruntime: { workers: 2 }\nlog: { access: '' }\n");
+      "' }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { access: '' }\n");
   WritePolicy(policy).IgnoreError();
   WriteFileAtomically(directory_ / "sidecar.yaml", bootstrap).IgnoreError();
 }

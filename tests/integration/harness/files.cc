@@ -75,4 +75,6 @@ std::string Runfile(std::string_view path) {
   return absl::StrCat(root, "/", std::string(path));
 }
 
+std::string TestIo() { return FromEnvironment("PILLION_TEST_IO", "AUTO"); }
+
 }  // namespace pillion::harness

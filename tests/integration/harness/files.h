@@ -48,6 +48,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // The absolute path of a file that the test names in `data`, given from the root of the repository.
 std::string Runfile(std::string_view path);
 
+// The runtime.io with which a test is to run its sidecars: its own backend in a pillion_io_test
+// (bazel/io_test.bzl), AUTO in any other.
+std::string TestIo();
+
 }  // namespace pillion::harness
 
 #endif  // PILLION_TESTS_INTEGRATION_HARNESS_FILES_H_

@@ -104,7 +104,8 @@ class MeshTest : public testing::Test {
                              " }\nadmin: { address: \"127.0.0.1:0\" }\nlisteners:\n", listeners,
                              "policy: { control: { address: \"127.0.0.1:", xds_port_,
                              "\" } }\nstore: { path: ", files_ / id,
-                             " }\nruntime: { workers: 2 }\nlog: { access: \"\" }\n"));
+                             " }\nruntime: { workers: 2, io: ", harness::TestIo(),
+                             " }\nlog: { access: \"\" }\n"));
     EXPECT_TRUE(written.ok()) << written;
     return StartProgram("sidecar/pillion-sidecar", config);
   }

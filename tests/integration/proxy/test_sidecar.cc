@@ -40,8 +40,8 @@ std::string WriteBootstrap(const harness::TempDir& directory, const std::string&
       "listeners:\n",
       options.listeners, "\npolicy: { files: [", policy_path,
       "] }\nstore: { path: ", directory / "store",
-      " }\nruntime: { workers: 2 }\nlog: { format: JSON, access: \"", options.access, "\" }\n",
-      options.more, "\n");
+      " }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { format: JSON, access: \"",
+      options.access, "\" }\n", options.more, "\n");
   const absl::Status written = harness::WriteFileAtomically(path, text);
   EXPECT_TRUE(written.ok()) << written;
   return path;

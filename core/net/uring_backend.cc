@@ -1,0 +1,433 @@
+#include "core/net/uring_backend.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "core/net/buffer.h"
+#include "core/net/uring_setup.h"
+
+namespace pillion::net {
+namespace {
+
+constexpr unsigned kSubmissions = 1024;
+constexpr unsigned kCompletions = 8192;
+// Blocks in the kernel's hands, and what it may put into one. The kernel fills up to 32 of them
+// before it looks whether it was told to stop, so this bounds what a connection may pile up.
+constexpr unsigned kBlocks = 128;
+constexpr unsigned kFillBytes = 4096;
+constexpr int kBlockGroup = 0;
+
+// Whom a completion is for: the low bits of its user data, which is a pointer otherwise.
+enum Tag : uint64_t { kOperation, kStream, kWake, kNobody };
+constexpr uint64_t kTagMask = 3;
+
+uint64_t Tagged(const void* pointer, Tag tag) { return reinterpret_cast<uint64_t>(pointer) | tag; }
+
+// Something that came in: a block with bytes, or an accepted descriptor.
+struct Arrival {
+  char* block;  // null: a descriptor
+  int value;    // bytes, or the descriptor
+
+  void Discard() const {
+    if (block != nullptr) {
+      Buffer::GiveBlock(block);
+    } else {
+      close(value);
+    }
+  }
+};
+
+struct UringHandle : IoHandle {
+  bool listens = false;   // what comes in are connections
+  bool bulk = false;      // it comes faster than it is asked for: receive one by one
+  bool armed = false;     // an accept or receive is with the kernel
+  bool stopping = false;  // and so is its cancellation
+  bool ended = false;     // nothing more will come in
+  bool detached = false;  // waits only for the kernel to let go
+  int error = 0;          // how it ended, or why accepting failed; 0: orderly
+  IoOperation* reader = nullptr;
+  IoOperation* writer = nullptr;
+  char* filling = nullptr;       // where a single receive writes to
+  std::vector<Arrival> waiting;  // what nobody has asked for yet
+  UringHandle* previous_closing = nullptr;
+  UringHandle* next_closing = nullptr;
+
+  ~UringHandle() {
+    if (filling != nullptr) Buffer::GiveBlock(filling);
+    for (const Arrival& arrival : waiting) arrival.Discard();
+    close(fd);
+  }
+};
+
+bool IsReader(const IoOperation& operation) {
+  return operation.kind == IoOperation::Kind::kReceive ||
+         operation.kind == IoOperation::Kind::kAccept;
+}
+
+}  // namespace
+
+class UringBackend final : public IoBackend {
+ public:
+  UringBackend(Ring ring, BlockRing blocks, int wake)
+      : kernel_blocks_(std::move(blocks)), ring_(std::move(ring)), wake_(wake) {}
+
+  ~UringBackend() override {
+    ring_.reset();  // the kernel lets go of everything
+    while (closing_ != nullptr) Free(closing_);
+    for (char* block : blocks_) Buffer::GiveBlock(block);
+    close(wake_);
+  }
+
+  std::string_view name() const override { return "io_uring"; }
+
+  IoHandle* Attach(int fd) override {
+    auto* handle = new UringHandle;
+    handle->fd = fd;
+    return handle;
+  }
+
+  void Detach(IoHandle* base) override {
+    auto* handle = static_cast<UringHandle*>(base);
+    PILLION_CHECK(handle->reader == nullptr && handle->writer == nullptr);
+    handle->detached = true;
+    handle->next_closing = closing_;
+    if (closing_ != nullptr) closing_->previous_closing = handle;
+    closing_ = handle;
+    // The kernel keeps the connection open as long as it works on it.
+    if (handle->armed) {
+      Stop(*handle);
+    } else {
+      Free(handle);
+    }
+  }
+
+  bool Start(IoOperation& operation, absl::Status* status) override {
+    auto& handle = *static_cast<UringHandle*>(operation.handle);
+    if (IsReader(operation)) return StartRead(operation, handle, status);
+    PILLION_CHECK(handle.writer == nullptr);
+    if (operation.kind == IoOperation::Kind::kConnect) {
+      if (operation.address->sa_family == AF_UNIX) return ConnectNow(operation, status);
+      io_uring_sqe* submission = NewSubmission();
+      io_uring_prep_connect(submission, handle.fd, operation.address, operation.address_length);
+      io_uring_sqe_set_data64(submission, Tagged(&operation, kOperation));
+    } else if (!SubmitSend(operation)) {
+      return true;  // there is nothing to send
+    }
+    handle.writer = &operation;
+    return false;
+  }
+
+  void Cancel(IoOperation& operation, const absl::Status& why) override {
+    auto& handle = *static_cast<UringHandle*>(operation.handle);
+    if (IsReader(operation)) {
+      // What is with the kernel is the handle's.
+      handle.reader = nullptr;
+      operation.Finish(why);
+      return;
+    }
+    operation.withdrawn = why;
+    CancelSubmission(&operation, kOperation);
+  }
+
+  void WatchPeer(IoHandle* handle) override { Arm(*static_cast<UringHandle*>(handle)); }
+
+  void Poll(Duration timeout) override {
+    if (!enabled_) Enable();
+    SubmitAndWait(timeout);
+    unsigned head;
+    unsigned count = 0;
+    io_uring_cqe* cqe;
+    io_uring_for_each_cqe(ring_.get(), head, cqe) {
+      OnCompletion(cqe->user_data, cqe->res, cqe->flags);
+      ++count;
+    }
+    io_uring_cq_advance(ring_.get(), count);
+  }
+
+  void Wake() override {
+    const uint64_t one = 1;
+    (void)!write(wake_, &one, sizeof(one));
+  }
+
+ private:
+  // On the thread that runs the loop, which becomes the ring's only user.
+  void Enable() {
+    PILLION_CHECK(EnableRing(ring_.get()).ok());
+    enabled_ = true;
+    for (unsigned id = 0; id < kBlocks; ++id) {
+      blocks_.push_back(Buffer::TakeBlock());
+      kernel_blocks_.Give(blocks_[id], kFillBytes, id);
+    }
+    WatchForWakes();
+  }
+
+  // The kernel reports each write to the eventfd, so that its count need not be read.
+  void WatchForWakes() {
+    io_uring_sqe* submission = NewSubmission();
+    io_uring_prep_poll_multishot(submission, wake_, POLLIN);
+    io_uring_sqe_set_data64(submission, Tagged(nullptr, kWake));
+  }
+
+  io_uring_sqe* NewSubmission() {
+    io_uring_sqe* submission = io_uring_get_sqe(ring_.get());
+    if (submission == nullptr) {
+      io_uring_submit(ring_.get());
+      submission = io_uring_get_sqe(ring_.get());
+      PILLION_CHECK(submission != nullptr);
+    }
+    return submission;
+  }
+
+  void CancelSubmission(const void* owner, Tag tag) {
+    io_uring_sqe* submission = NewSubmission();
+    io_uring_prep_cancel64(submission, Tagged(owner, tag), 0);
+    io_uring_sqe_set_data64(submission, Tagged(nullptr, kNobody));
+  }
+
+  void SubmitAndWait(Duration timeout) {
+    int result;
+    if (timeout == Duration::zero()) {
+      result = io_uring_submit_and_get_events(ring_.get());
+    } else {
+      io_uring_cqe* first;
+      __kernel_timespec limit{};
+      if (timeout != Duration::max()) {
+        const auto nanoseconds = std::chrono::nanoseconds(timeout).count();
+        limit = {.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
+      }
+      result = io_uring_submit_and_wait_timeout(
+          ring_.get(), &first, 1, timeout != Duration::max() ? &limit : nullptr, nullptr);
+    }
+    // All of these leave what was not submitted for the next turn.
+    PILLION_CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+                  result == -EBUSY);
+  }
+
+  bool StartRead(IoOperation& operation, UringHandle& handle, absl::Status* status) {
+    PILLION_CHECK(handle.reader == nullptr);
+    handle.listens = operation.kind == IoOperation::Kind::kAccept;
+    if (!handle.waiting.empty()) {
+      Deliver(operation, handle.waiting.front());
+      handle.waiting.erase(handle.waiting.begin());
+      handle.readable = handle.ended || !handle.waiting.empty();
+      return true;
+    }
+    if (handle.ended || handle.error != 0) {
+      operation.result = 0;
+      if (handle.error != 0) *status = ErrorOf(handle);
+      if (handle.listens) handle.error = 0;  // the next one is accepted when there is room again
+      return true;
+    }
+    handle.reader = &operation;
+    Arm(handle);
+    return false;
+  }
+
+  static absl::Status ErrorOf(const UringHandle& handle) {
+    return absl::ErrnoToStatus(handle.error, handle.listens ? "accept" : "receive");
+  }
+
+  // At once, as there is nothing to wait for: a Unix socket whose backlog is full refuses.
+  static bool ConnectNow(IoOperation& operation, absl::Status* status) {
+    if (connect(operation.handle->fd, operation.address, operation.address_length) != 0) {
+      *status = absl::ErrnoToStatus(errno, "connect");
+    }
+    return true;
+  }
+
+  // False when all is sent.
+  bool SubmitSend(IoOperation& operation) {
+    iovec* first = operation.pieces.data();
+    iovec* const end = first + operation.piece_count;
+    while (first != end && first->iov_len == 0) ++first;
+    if (first == end) return false;
+    constexpr unsigned kFlags = MSG_NOSIGNAL | MSG_WAITALL;
+    io_uring_sqe* submission = NewSubmission();
+    const int fd = operation.handle->fd;
+    if (first + 1 == end) {
+      io_uring_prep_send(submission, fd, first->iov_base, first->iov_len, kFlags);
+    } else {
+      operation.message.msg_iov = first;
+      operation.message.msg_iovlen = static_cast<size_t>(end - first);
+      io_uring_prep_sendmsg(submission, fd, &operation.message, kFlags);
+    }
+    io_uring_sqe_set_data64(submission, Tagged(&operation, kOperation));
+    return true;
+  }
+
+  // Asks the kernel for what comes in next, and for all that follows unless it is much.
+  void Arm(UringHandle& handle) {
+    if (handle.armed || handle.ended) return;
+    io_uring_sqe* submission = NewSubmission();
+    if (handle.listens) {
+      io_uring_prep_multishot_accept(submission, handle.fd, nullptr, nullptr,
+                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } else if (handle.bulk) {
+      handle.filling = Buffer::TakeBlock();
+      io_uring_prep_recv(submission, handle.fd, handle.filling, Buffer::kBlockSize, 0);
+    } else {
+      io_uring_prep_recv_multishot(submission, handle.fd, nullptr, 0, 0);
+      submission->flags |= IOSQE_BUFFER_SELECT;
+      submission->buf_group = kBlockGroup;
+    }
+    io_uring_sqe_set_data64(submission, Tagged(&handle, kStream));
+    handle.armed = true;
+  }
+
+  void Stop(UringHandle& handle) {
+    if (!handle.armed || handle.stopping) return;
+    handle.stopping = true;
+    CancelSubmission(&handle, kStream);
+  }
+
+  void OnCompletion(uint64_t user_data, int result, uint32_t flags) {
+    void* const owner = reinterpret_cast<void*>(user_data & ~kTagMask);
+    switch (user_data & kTagMask) {
+      case kOperation:
+        OnOperation(*static_cast<IoOperation*>(owner), result);
+        break;
+      case kStream:
+        OnStream(*static_cast<UringHandle*>(owner), result, flags);
+        break;
+      case kWake:
+        if ((flags & IORING_CQE_F_MORE) == 0) WatchForWakes();
+        break;
+      case kNobody:
+        break;
+    }
+  }
+
+  // Of a connect or a send.
+  void OnOperation(IoOperation& operation, int result) {
+    auto& handle = *static_cast<UringHandle*>(operation.handle);
+    const bool connects = operation.kind == IoOperation::Kind::kConnect;
+    absl::Status status = operation.withdrawn;
+    if (status.ok() && result < 0) {
+      status = absl::ErrnoToStatus(-result, connects ? "connect" : "send");
+    }
+    if (status.ok() && !connects) {
+      operation.Advance(static_cast<size_t>(result));
+      if (SubmitSend(operation)) return;
+    }
+    handle.writer = nullptr;
+    operation.Finish(std::move(status));
+  }
+
+  // Of what Arm() asked for.
+  void OnStream(UringHandle& handle, int result, uint32_t flags) {
+    if ((flags & IORING_CQE_F_MORE) == 0) handle.armed = handle.stopping = false;
+    char* const block = TakeFilled(handle, flags);
+    if (result > 0 || (handle.listens && result == 0)) {
+      OnArrival(handle, {block, result});
+    } else {
+      if (block != nullptr) Buffer::GiveBlock(block);
+      OnEnd(handle, -result);
+    }
+    if (handle.armed) return;
+    if (handle.detached) {
+      Free(&handle);
+    } else if (handle.reader != nullptr || (!handle.listens && !handle.bulk)) {
+      Arm(handle);
+    }
+  }
+
+  // The block with the bytes of a completion; null if it brings none.
+  char* TakeFilled(UringHandle& handle, uint32_t flags) {
+    if (handle.filling != nullptr) return std::exchange(handle.filling, nullptr);
+    if ((flags & IORING_CQE_F_BUFFER) == 0) return nullptr;
+    const unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
+    char* const filled = std::exchange(blocks_[id], Buffer::TakeBlock());
+    kernel_blocks_.Give(blocks_[id], kFillBytes, id);
+    return filled;
+  }
+
+  void OnArrival(UringHandle& handle, Arrival arrival) {
+    if (handle.detached) {
+      arrival.Discard();
+      return;
+    }
+    const bool single = !handle.armed;
+    if (handle.reader != nullptr) {
+      if (single && arrival.value < static_cast<int>(Buffer::kBlockSize)) handle.bulk = false;
+      IoOperation& operation = *std::exchange(handle.reader, nullptr);
+      Deliver(operation, arrival);
+      operation.Finish(absl::OkStatus());
+      return;
+    }
+    handle.waiting.push_back(arrival);
+    handle.readable = true;
+    if (!handle.listens) {
+      handle.bulk = true;
+      Stop(handle);
+    }
+  }
+
+  // `error` 0: the peer has sent everything.
+  void OnEnd(UringHandle& handle, int error) {
+    // The kernel ran out of blocks or was told to stop: it will be asked again.
+    if (error == ENOBUFS || error == ECANCELED || error == EINTR || error == ECONNABORTED) return;
+    if (handle.detached) return;
+    handle.error = error;
+    if (!handle.listens) {
+      handle.ended = handle.readable = handle.peer_closed = true;
+      if (handle.cancel_on_close != nullptr) {
+        handle.cancel_on_close->Cancel(absl::AbortedError("the peer closed the connection"));
+      }
+    }
+    if (handle.reader == nullptr) return;
+    IoOperation& operation = *std::exchange(handle.reader, nullptr);
+    operation.result = 0;
+    absl::Status status = error == 0 ? absl::OkStatus() : ErrorOf(handle);
+    if (handle.listens) handle.error = 0;
+    operation.Finish(std::move(status));
+  }
+
+  static void Deliver(IoOperation& operation, Arrival arrival) {
+    operation.result = arrival.value;
+    if (arrival.block == nullptr) return;
+    const auto size = static_cast<size_t>(arrival.value);
+    if (operation.buffer->empty()) {
+      operation.buffer->Adopt(arrival.block, size);
+    } else {
+      operation.buffer->Append({arrival.block, size});
+      Buffer::GiveBlock(arrival.block);
+    }
+  }
+
+  void Free(UringHandle* handle) {
+    UringHandle*& link =
+        handle->previous_closing != nullptr ? handle->previous_closing->next_closing : closing_;
+    link = handle->next_closing;
+    if (link != nullptr) link->previous_closing = handle->previous_closing;
+    delete handle;
+  }
+
+  BlockRing kernel_blocks_;
+  Ring ring_;
+  const int wake_;
+  std::vector<char*> blocks_;  // in the kernel's hands, by id
+  UringHandle* closing_ = nullptr;
+  bool enabled_ = false;
+};
+
+absl::StatusOr<std::unique_ptr<IoBackend>> CreateUringBackend() {
+  if (!UringUsable().ok()) return UringUsable();
+  // Disabled at first, so that whoever runs the loop becomes its single issuer.
+  absl::StatusOr<Ring> ring = MakeRing(kSubmissions, kCompletions, IORING_SETUP_R_DISABLED);
+  if (!ring.ok()) return ring.status();
+  absl::StatusOr<BlockRing> blocks = BlockRing::Register(ring->get(), kBlocks, kBlockGroup);
+  if (!blocks.ok()) return blocks.status();
+  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake < 0) return absl::ErrnoToStatus(errno, "eventfd");
+  return std::make_unique<UringBackend>(*std::move(ring), *std::move(blocks), wake);
+}
+
+}  // namespace pillion::net
