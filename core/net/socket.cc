@@ -207,6 +207,9 @@ Listener::Listener(Listener&& other) noexcept
 Listener::~Listener() {
   if (handle_ == nullptr) return;
   if (owns_path_) unlink(reinterpret_cast<const sockaddr_un*>(address_.get())->sun_path);
+  // The backend may close a moment later; nobody is to connect in that moment. (A Unix socket may
+  // be shared, and has lost its path.)
+  if (!address_.is_unix()) shutdown(handle_->fd, SHUT_RDWR);
   loop_->io().Detach(handle_);
 }
 
