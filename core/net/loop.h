@@ -34,7 +34,7 @@ class Loop {
   // Drops what was posted and has not run. REQUIRES: Run() has returned, and nothing waits.
   ~Loop();
 
-  // Turns until Stop(). The calling thread owns the loop from here on.
+  // Turns until Stop(). The calling thread owns the loop from here on: no other may run it again.
   void Run();
 
   // Makes Run() return after the current turn. Any thread.

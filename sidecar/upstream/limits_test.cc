@@ -235,14 +235,19 @@ class UpstreamThread {
     thread_ = std::thread([this] { loop_->Run(); });
   }
   ~UpstreamThread() {
-    loop_->Stop();
+    loop_->Post([this] { end_.Spawn(End()); });
     thread_.join();
-    RunToEnd(*loop_, upstream_->Stop());
   }
   const std::string& address() const { return address_; }
 
  private:
+  net::Task<void> End() {
+    co_await upstream_->Stop();
+    loop_->Stop();
+  }
+
   std::unique_ptr<net::Loop> loop_ = *net::Loop::Create(net::TestIo());
+  net::TaskGroup end_{*loop_};
   std::unique_ptr<TestUpstream> upstream_;
   std::string address_;
   std::thread thread_;
