@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/config/defaults.h"
+#include "core/routing/visibility.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -57,10 +58,7 @@ std::shared_ptr<const config::v1::Policy> VisibleTo(
   auto visible = std::make_shared<config::v1::Policy>(*policy);
   auto& hosts = *visible->mutable_virtual_hosts();
   for (int i = hosts.size() - 1; i >= 0; --i) {
-    const auto& sources = hosts.Get(i).source_services();
-    if (!sources.empty() && std::find(sources.begin(), sources.end(), service) == sources.end()) {
-      hosts.DeleteSubrange(i, 1);
-    }
+    if (!routing::IsVisibleTo(service, hosts.Get(i))) hosts.DeleteSubrange(i, 1);
   }
   return visible;
 }
