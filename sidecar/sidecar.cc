@@ -212,17 +212,18 @@ absl::Status Sidecar::StartDeliveries() {
 void Sidecar::StartPolicySource() {
   auto apply = [this](std::shared_ptr<const config::v1::Policy> policy,
                       const std::string& version) { return Apply(std::move(policy), version); };
+  const std::string last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
   const config::v1::PolicySource& source = bootstrap_.policy();
   if (source.has_control()) {
     discovery::ControlOptions options;
     options.address = source.control().address();
     options.node_id = bootstrap_.node().id();
     options.service = bootstrap_.node().service();
-    options.last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
+    options.last_good_path = last_good_path;
     source_ = discovery::FollowControl(std::move(options), std::move(apply));
   } else {
     source_ = discovery::WatchPolicyFiles({source.files().begin(), source.files().end()},
-                                          std::move(apply));
+                                          last_good_path, std::move(apply));
   }
 }
 

@@ -16,7 +16,6 @@
 #include "pillion/config/v1/discovery.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/discovery/control_stream.h"
-#include "sidecar/discovery/last_good.h"
 #include "sidecar/discovery/policy_source.h"
 #include "sidecar/discovery/source_base.h"
 #include "sidecar/discovery/staged_policy.h"
@@ -40,7 +39,7 @@ class ControlSource : public PolicySource {
  public:
   ControlSource(ControlOptions options, ApplyPolicy apply)
       : options_(std::move(options)),
-        applier_("control", options_.address, std::move(apply)),
+        applier_("control", options_.address, options_.last_good_path, std::move(apply)),
         random_(std::random_device{}()),
         thread_([this] { Run(); }) {}
 
@@ -103,6 +102,7 @@ class ControlSource : public PolicySource {
   // PolicyVersion last: control answers in the order of types, and it is what makes the others
   // count.
   void Subscribe(ControlStream& stream) {
+    staged_.ForgetUnreadable();
     for (const ResourceType& type : ResourceTypes()) {
       DeltaDiscoveryRequest request;
       request.set_type_url(type.url);
@@ -120,6 +120,18 @@ class ControlSource : public PolicySource {
       }
       stream.Send(std::move(request));
     }
+    // Control would say nothing if it is back at the version that is in effect; but then nothing is
+    // refused any more.
+    if (applier_.state().refusing) AskForVersion(stream);
+  }
+
+  // Subscribing by name to what is subscribed to asks for it again. Control sends it after all else
+  // that is new.
+  void AskForVersion(ControlStream& stream) {
+    DeltaDiscoveryRequest request;
+    request.set_type_url(PolicyVersionUrl());
+    request.add_resource_names_subscribe(std::string(kPolicyVersionName));
+    stream.Send(std::move(request));
   }
 
   void OnOpened() {
@@ -152,7 +164,7 @@ class ControlSource : public PolicySource {
       reply.mutable_error_detail()->set_message(std::string(verdict.message()));
     }
     stream.Send(std::move(reply));
-    if (commits && verdict.ok()) SaveCopy();
+    if (commits && verdict.ok()) applier_.copy().Save(staged_.Everything(applier_.version()));
   }
 
   absl::Status Commit(const DeltaDiscoveryResponse& response) {
@@ -167,8 +179,7 @@ class ControlSource : public PolicySource {
       applier_.Refused(std::string(policy.status().message()));
       return policy.status();
     }
-    absl::Status status =
-        applier_.Apply(*std::move(policy), version.version(), /*from_copy=*/false);
+    absl::Status status = applier_.Apply(*std::move(policy), version.version());
     if (!status.ok()) return status;
     copy_.reset();
     return absl::OkStatus();
@@ -177,7 +188,7 @@ class ControlSource : public PolicySource {
   // --- The last good copy on disk.
 
   void LoadCopy() {
-    auto copy = LoadLastGood(options_.last_good_path);
+    auto copy = applier_.copy().Load();
     if (copy.ok()) {
       // A base for what control has to say: what is the same need not travel.
       if (absl::Status status = staged_.Take(*copy); status.ok()) {
@@ -196,29 +207,13 @@ class ControlSource : public PolicySource {
   void UseCopy() {
     if (!copy_.has_value()) return;
     const DeltaDiscoveryResponse copy = *std::exchange(copy_, std::nullopt);
-    StagedPolicy kept;
-    absl::Status status = kept.Take(copy);
-    if (status.ok()) {
-      auto policy = kept.Build();
-      status = policy.ok() ? applier_.Apply(*std::move(policy), copy.system_version_info(),
-                                            /*from_copy=*/true)
-                           : policy.status();
-    }
+    const absl::Status status = applier_.ApplyCopy(copy);
     if (status.ok()) {
       kLog.Warning("control has not sent a policy; version ", copy.system_version_info(), " from ",
                    options_.last_good_path, " is in effect");
     } else {
       kLog.Error(options_.last_good_path, " is refused: ", status.message());
     }
-  }
-
-  void SaveCopy() {
-    absl::Status status =
-        SaveLastGood(options_.last_good_path, staged_.Everything(applier_.version()));
-    if (status.ok()) return;
-    const std::string why = absl::StrCat("cannot keep the last good policy: ", status.message());
-    kLog.Error(why);
-    applier_.SetError(why);
   }
 
   const ControlOptions options_;

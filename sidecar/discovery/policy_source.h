@@ -37,7 +37,8 @@ struct SourceState {
   absl::Time connected_since;  // or not connected since
   std::string version;         // of the policy in effect; "" if there is none yet
   absl::Time version_since;
-  bool from_last_good_copy = false;  // the policy in effect was read from disk, as control was away
+  // The policy in effect was read from disk: control was away, or the files have mistakes.
+  bool from_last_good_copy = false;
   std::string
       last_error;  // "" if all is well: mistakes line by line, or why control cannot be reached
   bool refusing = false;  // the newest policy is refused, and an older one (or none) stays
@@ -53,8 +54,10 @@ class PolicySource {
   virtual SourceState state() const = 0;
 };
 
-// Follows files and directories of *.yaml and *.yml (core/config/watch.h).
-std::unique_ptr<PolicySource> WatchPolicyFiles(std::vector<std::string> paths, ApplyPolicy apply);
+// Follows files and directories of *.yaml and *.yml (core/config/watch.h). At `last_good_path` the
+// last good policy is kept, for a start with files that have mistakes.
+std::unique_ptr<PolicySource> WatchPolicyFiles(std::vector<std::string> paths,
+                                               std::string last_good_path, ApplyPolicy apply);
 
 struct ControlOptions {
   std::string
