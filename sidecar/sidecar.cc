@@ -150,6 +150,12 @@ absl::Status Sidecar::OpenWorkers() {
   worker_options_.resolver = resolver_.get();
   worker_options_.access_log = access_log_.get();
   worker_options_.open_connections = &open_connections_;
+  worker_options_.want_cluster = [this](const std::string& name) {
+    // The main loop's thread makes the source and ends it.
+    loop_->Post([this, name] {
+      if (source_ != nullptr) source_->WantCluster(name);
+    });
+  };
 
   size_t count = bootstrap_.runtime().workers();
   if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -50,6 +52,10 @@ class ControlSource : public PolicySource {
 
   SourceState state() const override { return applier_.state(); }
 
+  void WantCluster(const std::string& name) override {
+    mailbox_.Put({StreamEvent::Kind::kWanted, nullptr, absl::OkStatus(), name});
+  }
+
  private:
   void Run() {
     log::SetThreadName("control");
@@ -60,7 +66,10 @@ class ControlSource : public PolicySource {
       if (mailbox_.closed()) return;
       UseCopy();
       failures = lived >= kStable ? 0 : failures + 1;
-      mailbox_.Take(absl::Now() + BackOff(failures));  // nothing comes but the end
+      const absl::Time again = absl::Now() + BackOff(failures);
+      while (std::optional<StreamEvent> event = mailbox_.Take(again)) {
+        wanted_.insert(event->cluster);  // nothing else comes now
+      }
     }
   }
 
@@ -95,6 +104,9 @@ class ControlSource : public PolicySource {
         case StreamEvent::Kind::kEnded:
           OnEnded(event->status);
           return std::max(absl::Now() - opened, absl::ZeroDuration());
+        case StreamEvent::Kind::kWanted:
+          Want(stream, event->cluster);
+          break;
       }
     }
   }
@@ -107,6 +119,9 @@ class ControlSource : public PolicySource {
       DeltaDiscoveryRequest request;
       request.set_type_url(type.url);
       request.add_resource_names_subscribe("*");
+      if (type.url == ClusterUrl()) {
+        for (const std::string& name : wanted_) request.add_resource_names_subscribe(name);
+      }
       staged_.AddVersionsTo(&request);
       const std::string version = applier_.version();
       // As long as nothing is in effect, control has to say which version what we have is.
@@ -121,8 +136,8 @@ class ControlSource : public PolicySource {
       stream.Send(std::move(request));
     }
     // Control would say nothing if it is back at the version that is in effect; but then nothing is
-    // refused any more.
-    if (applier_.state().refusing) AskForVersion(stream);
+    // refused any more. And wanted clusters belong to the version that we have.
+    if (applier_.state().refusing || !wanted_.empty()) AskForVersion(stream);
   }
 
   // Subscribing by name to what is subscribed to asks for it again. Control sends it after all else
@@ -132,6 +147,18 @@ class ControlSource : public PolicySource {
     request.set_type_url(PolicyVersionUrl());
     request.add_resource_names_subscribe(std::string(kPolicyVersionName));
     stream.Send(std::move(request));
+  }
+
+  // Beside what its routes need, a sidecar may ask for clusters by name. What comes is put into
+  // effect by the version that comes after it.
+  void Want(ControlStream& stream, const std::string& cluster) {
+    if (!wanted_.insert(cluster).second) return;
+    kLog.Info("a delivery needs cluster '", cluster, "': asking control for it");
+    DeltaDiscoveryRequest request;
+    request.set_type_url(ClusterUrl());
+    request.add_resource_names_subscribe(cluster);
+    stream.Send(std::move(request));
+    AskForVersion(stream);
   }
 
   void OnOpened() {
@@ -147,6 +174,7 @@ class ControlSource : public PolicySource {
         status.ok() ? absl::string_view("control ended the stream") : status.message());
     if (!warned_) kLog.Warning(why, "; trying again until it is back");
     warned_ = true;
+    wanted_.clear();  // what is still needed is asked for again
     applier_.SetConnected(false);
     applier_.SetError(why);
   }
@@ -223,6 +251,7 @@ class ControlSource : public PolicySource {
   // Of the thread.
   StagedPolicy staged_;
   std::optional<DeltaDiscoveryResponse> copy_;  // read from disk, and nothing is in effect yet
+  std::set<std::string> wanted_;  // clusters subscribed to by name on this stream, or the next
   absl::Time patience_ends_;
   bool warned_ = false;
   std::minstd_rand random_;

@@ -25,6 +25,7 @@ class FileSource : public PolicySource {
                                             [this](auto files) { Take(std::move(files)); })) {}
 
   SourceState state() const override { return applier_.state(); }
+  void WantCluster(const std::string&) override {}  // what the files do not have, nobody has
 
  private:
   void Take(absl::StatusOr<std::vector<config::SourceFile>> files) {

@@ -52,6 +52,11 @@ class PolicySource {
   virtual ~PolicySource() = default;
   // Any thread.
   virtual SourceState state() const = 0;
+
+  // A delivery is to go to a cluster that the policy in effect lacks. Control sends a sidecar what
+  // its routes need, and deliveries may be older than those: if control knows the cluster, a policy
+  // with it is put into effect. Any thread.
+  virtual void WantCluster(const std::string& name) = 0;
 };
 
 // Follows files and directories of *.yaml and *.yml (core/config/watch.h). At `last_good_path` the

@@ -33,6 +33,7 @@ absl::Status Applier::ApplyCopy(const envoy::service::discovery::v3::DeltaDiscov
 
 absl::Status Applier::PutIntoEffect(std::shared_ptr<const config::v1::Policy> policy,
                                     const std::string& version, bool from_copy) {
+  // One version can come to have more content: clusters that deliveries need.
   const std::string content =
       config::ContentHash().Add(version).Add(config::DeterministicBytes(*policy)).Hex();
   const bool is_new = content != content_;

@@ -155,6 +155,7 @@ class Sidecar {
     return !all.empty() && all.back().version == version;
   }
   discovery::SourceState state() const { return source_->state(); }
+  void WantCluster(const std::string& name) { source_->WantCluster(name); }
 
  private:
   absl::Status Apply(std::shared_ptr<const Policy> policy, const std::string& version) {
@@ -228,6 +229,15 @@ class BareClient {
   std::unique_ptr<grpc::ClientReaderWriter<DeltaDiscoveryRequest, DeltaDiscoveryResponse>> stream_;
   bool finished_ = false;
 };
+
+// The names of the clusters in the newest policy of a sidecar.
+std::string Clusters(const Sidecar& sidecar) {
+  std::string names;
+  for (const auto& cluster : sidecar.applied().back().policy->clusters()) {
+    absl::StrAppend(&names, names.empty() ? "" : " ", cluster.name());
+  }
+  return names;
+}
 
 class DiscoveryTest : public testing::Test {
  protected:
@@ -378,6 +388,51 @@ TEST_F(DiscoveryTest, APolicyThatSaysWhatTheSidecarDoesNotKnowIsRefused) {
 
   const std::string known = control.Publish(WithOrdersAsync());
   EXPECT_TRUE(Eventually([&] { return control.Runs(known); }));
+}
+
+TEST_F(DiscoveryTest, AClusterThatADeliveryNeedsComesBeyondWhatTheRoutesNeed) {
+  Control control;
+  control.Publish(WithOrdersAsync());
+  auto sidecar = std::make_unique<Sidecar>(control.address(), last_good_);
+  const std::string edited = absl::StrReplaceAll(
+      kPolicy, {{"route: { cluster: orders }", "publish: { topic: order.wanted }"}});
+  const std::string version = control.Publish(edited);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(version) && sidecar->Runs(version); }));
+  EXPECT_EQ(Clusters(*sidecar), "users");
+
+  sidecar->WantCluster("orders");
+  EXPECT_TRUE(Eventually([&] { return Clusters(*sidecar) == "orders users"; }));
+  EXPECT_TRUE(sidecar->Runs(version));
+
+  // Its edits come, too, and it is in the copy.
+  const std::string moved = control.Publish(absl::StrReplaceAll(edited, {{":5001", ":5009"}}));
+  ASSERT_TRUE(Eventually([&] { return control.Runs(moved); }));
+  EXPECT_EQ(sidecar->applied().back().policy->clusters(0).endpoints(0).address(), "127.0.0.1:5009");
+  sidecar.reset();
+  Sidecar restarted("127.0.0.1:1", last_good_);
+  ASSERT_TRUE(Eventually([&] { return restarted.Runs(moved); }));
+  EXPECT_EQ(Clusters(restarted), "orders users");
+}
+
+TEST_F(DiscoveryTest, AWantedClusterThatDoesNotExistComesWhenItDoes) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string without = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(without); }));
+  sidecar.WantCluster("billing");
+  const std::string unused = "- { name: billing, endpoints: [\"127.0.0.1:5003\"] }\nvirtual_hosts:";
+  const std::string with = absl::StrReplaceAll(kPolicy, {{"virtual_hosts:", unused}});
+  EXPECT_TRUE(Eventually([&] { return control->Runs(control->Publish(with)); }));
+  EXPECT_TRUE(Eventually([&] { return Clusters(sidecar) == "billing orders users"; }));
+
+  // Wishes end with the stream: what is wanted still is asked for again, also while there is none.
+  control.reset();
+  ASSERT_TRUE(Eventually([&] { return !sidecar.state().connected; }));
+  sidecar.WantCluster("audit");
+  control = std::make_unique<Control>(address);
+  control->Publish(absl::StrReplaceAll(with, {{"billing", "audit"}}));
+  EXPECT_TRUE(Eventually([&] { return Clusters(sidecar) == "audit orders users"; }));
 }
 
 TEST_F(DiscoveryTest, NothingIsSentAgainWhenControlComesBack) {
