@@ -7,7 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -47,6 +49,17 @@ int PortAfter(const Process& process, const std::string& text) {
   absl::StatusOr<std::string> port = process.WaitForOutput(text + " 127.0.0.1:([0-9]+)");
   if (!port.ok()) ADD_FAILURE() << port.status();
   return port.ok() ? std::atoi(port->c_str()) : 0;
+}
+
+// The values of all fields "version" in a JSON text.
+std::set<std::string> VersionsIn(const std::string& json) {
+  constexpr std::string_view kKey = "\"version\": \"";
+  std::set<std::string> versions;
+  for (size_t at = json.find(kKey); at != std::string::npos; at = json.find(kKey, at)) {
+    at += kKey.size();
+    versions.insert(json.substr(at, json.find('"', at) - at));
+  }
+  return versions;
 }
 
 class MeshTest : public testing::Test {
@@ -241,7 +254,9 @@ TEST_F(MeshTest, NoCallFailsWhileThePolicyIsEditedFiftyTimes) {
     const std::string timeout = absl::StrCat("\"", 100 + edit, "s\"");
     EXPECT_TRUE(Eventually([&] {
       absl::StatusOr<Response> dump = HttpClient(web_admin_).Get("/config_dump");
-      return dump.ok() && absl::StrContains(dump->body, timeout);
+      if (!dump.ok()) return false;
+      EXPECT_EQ(VersionsIn(dump->body).size(), 1u) << "one policy is in effect";
+      return absl::StrContains(dump->body, timeout);
     }));
   }
   edited = true;
