@@ -70,16 +70,16 @@ void DeltaSession::Subscribe(const Request& request, Subscription& subscription,
   }
 }
 
-bool DeltaSession::Next(const ResourcesByType& view, const std::string& policy_version,
-                        Response* response) {
+bool DeltaSession::Next(const ResourcesByType& view, const ResourceMap& clusters,
+                        const std::string& policy_version, Response* response) {
   static const ResourceMap none;
   response->Clear();
   for (const discovery::ResourceType& type : discovery::ResourceTypes()) {
     const auto subscription = subscriptions_.find(type.url);
     if (subscription == subscriptions_.end()) continue;
     const auto resources = view.find(type.url);
-    if (Collect(subscription->second, resources == view.end() ? none : resources->second, type.url,
-                response)) {
+    if (Collect(subscription->second, resources == view.end() ? none : resources->second,
+                type.url == discovery::ClusterUrl() ? clusters : none, type.url, response)) {
       Stamp(type.url, policy_version, response);
       return true;
     }
@@ -87,28 +87,41 @@ bool DeltaSession::Next(const ResourcesByType& view, const std::string& policy_v
   return false;
 }
 
-bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& resources,
-                           const std::string& type_url, Response* response) {
+bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& view,
+                           const ResourceMap& by_name, const std::string& type_url,
+                           Response* response) {
+  const auto exists = [&](const std::string& name) {
+    return view.count(name) != 0 ||
+           (by_name.count(name) != 0 && subscription.names.count(name) != 0);
+  };
   size_t bytes = 0;
-  for (const auto& [name, resource] : resources) {
-    if (!subscription.Wants(name)) continue;
-    auto [known, is_new] = subscription.known.try_emplace(name);
-    if (!is_new && known->second == resource->version) continue;
-    if (bytes > 0 && bytes + resource->bytes.size() > kMaxResponseBytes) {
+  // False: the response is full.
+  const auto offer = [&](const Resource& resource) {
+    auto [known, is_new] = subscription.known.try_emplace(resource.name);
+    if (!is_new && known->second == resource.version) return true;
+    if (bytes > 0 && bytes + resource.bytes.size() > kMaxResponseBytes) {
       if (is_new) subscription.known.erase(known);
-      return true;
+      return false;
     }
-    bytes += resource->bytes.size() + 1;
-    known->second = resource->version;
+    bytes += resource.bytes.size() + 1;
+    known->second = resource.version;
     auto* sent = response->add_resources();
-    sent->set_name(name);
-    sent->set_version(resource->version);
+    sent->set_name(resource.name);
+    sent->set_version(resource.version);
     sent->mutable_resource()->set_type_url(type_url);
-    sent->mutable_resource()->set_value(resource->bytes);
+    sent->mutable_resource()->set_value(resource.bytes);
+    return true;
+  };
+  for (const auto& [name, resource] : view) {
+    if (subscription.Wants(name) && !offer(*resource)) return true;
+  }
+  for (const std::string& name : subscription.names) {
+    const auto named = by_name.find(name);
+    if (named != by_name.end() && !offer(*named->second)) return true;
   }
   // Gone since, or asked for by name and not there.
   for (auto it = subscription.known.begin(); it != subscription.known.end();) {
-    if (it->second.empty() || resources.count(it->first) != 0) {
+    if (it->second.empty() || exists(it->first)) {
       ++it;
       continue;
     }
@@ -120,7 +133,7 @@ bool DeltaSession::Collect(Subscription& subscription, const ResourceMap& resour
     }
   }
   for (const std::string& name : subscription.names) {
-    if (resources.count(name) == 0 && subscription.known.try_emplace(name).second) {
+    if (!exists(name) && subscription.known.try_emplace(name).second) {
       response->add_removed_resources(name);
     }
   }

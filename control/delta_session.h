@@ -42,11 +42,13 @@ class DeltaSession {
   // known is ignored, as the protocol asks.
   Outcome OnRequest(const Request& request);
 
-  // The next thing to tell a client that should see `view`, which is part of `policy_version`;
-  // false if it knows all of it. Resource types come in the order of discovery::ResourceTypes(), so
-  // that PolicyVersion comes when the client has all else. Large news is cut into several
-  // responses. The client counts as knowing what is in the response.
-  bool Next(const ResourcesByType& view, const std::string& policy_version, Response* response);
+  // The next thing to tell a client that should see `view`, which is part of `policy_version`, and
+  // of `clusters` those that it subscribed to by name; false if it knows all of it. Resource types
+  // come in the order of discovery::ResourceTypes(), so that PolicyVersion comes when the client
+  // has all else. Large news is cut into several responses. The client counts as knowing what is in
+  // the response.
+  bool Next(const ResourcesByType& view, const ResourceMap& clusters,
+            const std::string& policy_version, Response* response);
 
  private:
   struct Subscription {
@@ -63,8 +65,8 @@ class DeltaSession {
   };
 
   void Subscribe(const Request& request, Subscription& subscription, bool first);
-  static bool Collect(Subscription& subscription, const ResourceMap& resources,
-                      const std::string& type_url, Response* response);
+  static bool Collect(Subscription& subscription, const ResourceMap& view,
+                      const ResourceMap& by_name, const std::string& type_url, Response* response);
   void Stamp(const std::string& type_url, const std::string& policy_version, Response* response);
 
   std::map<std::string, Subscription> subscriptions_;  // by type URL

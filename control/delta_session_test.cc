@@ -43,7 +43,7 @@ class DeltaSessionTest : public testing::Test {
   // All that there is to say, as lines.
   std::vector<std::string> Drain() {
     std::vector<std::string> lines;
-    while (session_.Next(view_, version_, &response_)) lines.push_back(Line(response_));
+    while (session_.Next(view_, clusters_, version_, &response_)) lines.push_back(Line(response_));
     return lines;
   }
 
@@ -64,6 +64,7 @@ class DeltaSessionTest : public testing::Test {
 
   DeltaSession session_;
   ResourcesByType view_;
+  ResourceMap clusters_;  // beyond the view
   std::string version_;
   Response response_;
 };
@@ -120,6 +121,25 @@ TEST_F(DeltaSessionTest, SendsNamedResourcesAndSaysWhichDoNotExist) {
   EXPECT_EQ(Drain(), (Lines{"Cluster -nope"}));
 }
 
+TEST_F(DeltaSessionTest, SendsAClusterBeyondTheViewToAClientThatNamesItAsLongAsItDoes) {
+  clusters_ = {{"a", Made("a", "1")}, {"c", Made("c", "1")}};
+  SubscribeToAll();
+  EXPECT_EQ(Drain(), (Lines{"Cluster a=1 b=1", "VirtualHost v=1", "PolicyVersion policy=p1"}));
+  session_.OnRequest(Subscribe(kCluster, {"c", "nope"}));
+  session_.OnRequest(Subscribe(discovery::PolicyVersionUrl(), {"policy"}));
+  EXPECT_EQ(Drain(), (Lines{"Cluster c=1 -nope", "PolicyVersion policy=p1"}));
+  clusters_["c"] = Made("c", "2");
+  EXPECT_EQ(Drain(), (Lines{"Cluster c=2"}));
+  view_[kCluster]["c"] = Made("c", "2");
+  EXPECT_EQ(Drain(), Lines{});
+  view_[kCluster].erase("c");
+  EXPECT_EQ(Drain(), Lines{}) << "it is named still";
+  Request unsubscribe = Subscribe(kCluster);
+  unsubscribe.add_resource_names_unsubscribe("c");
+  session_.OnRequest(unsubscribe);
+  EXPECT_EQ(Drain(), (Lines{"Cluster -c"}));
+}
+
 TEST_F(DeltaSessionTest, FollowsSubscriptionsThatChange) {
   session_.OnRequest(Subscribe(kCluster, {"a"}));
   Drain();
@@ -143,7 +163,7 @@ TEST_F(DeltaSessionTest, SendsAgainWhatIsSubscribedToAgain) {
 
 TEST_F(DeltaSessionTest, TellsAcknowledgementFromRejectionByTheErrorDetail) {
   session_.OnRequest(Subscribe(kCluster));
-  ASSERT_TRUE(session_.Next(view_, version_, &response_));
+  ASSERT_TRUE(session_.Next(view_, clusters_, version_, &response_));
   Request reply;
   reply.set_type_url(kCluster);
   reply.set_response_nonce(response_.nonce());
@@ -156,7 +176,7 @@ TEST_F(DeltaSessionTest, TellsAcknowledgementFromRejectionByTheErrorDetail) {
   EXPECT_EQ(Drain(), Lines{}) << "what was rejected is not sent again until it changes";
 
   view_[kCluster]["a"] = Made("a", "2");
-  ASSERT_TRUE(session_.Next(view_, version_, &response_));
+  ASSERT_TRUE(session_.Next(view_, clusters_, version_, &response_));
   reply.set_response_nonce(response_.nonce());
   reply.clear_error_detail();
   const auto accepted = session_.OnRequest(reply).verdict;
@@ -166,7 +186,7 @@ TEST_F(DeltaSessionTest, TellsAcknowledgementFromRejectionByTheErrorDetail) {
 
 TEST_F(DeltaSessionTest, IgnoresAnAnswerToAResponseThatItDoesNotKnow) {
   session_.OnRequest(Subscribe(kCluster));
-  ASSERT_TRUE(session_.Next(view_, version_, &response_));
+  ASSERT_TRUE(session_.Next(view_, clusters_, version_, &response_));
   Request reply;
   reply.set_type_url(kCluster);
   for (const char* nonce : {"7", "-1", "x", "99999999999999999999"}) {
@@ -190,7 +210,7 @@ TEST_F(DeltaSessionTest, CutsLargeNewsIntoResponsesThatAGrpcClientAccepts) {
 
 TEST_F(DeltaSessionTest, StartsAgainWithTheNewerPolicyWhenItChangesHalfway) {
   SubscribeToAll();
-  ASSERT_TRUE(session_.Next(view_, version_, &response_));
+  ASSERT_TRUE(session_.Next(view_, clusters_, version_, &response_));
   EXPECT_EQ(Line(response_), "Cluster a=1 b=1");
   view_[kCluster]["a"] = Made("a", "2");
   Commit("p2");

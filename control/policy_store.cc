@@ -6,7 +6,6 @@
 
 #include "absl/time/clock.h"
 #include "control/api.h"
-#include "core/config/atomic_file.h"
 #include "core/config/defaults.h"
 #include "core/config/load.h"
 #include "core/strings.h"
@@ -38,10 +37,10 @@ absl::StatusOr<api::v1::ControlState> ParseState(const std::string& json) {
 
 }  // namespace
 
-PolicyStore::PolicyStore(std::string state_path, Publish publish)
+PolicyStore::PolicyStore(std::string state_path, Publish publish, absl::Duration first_pause)
     : state_path_(std::move(state_path)),
-      file_(StrCat(state_path_, "/last_good_policy.json")),
-      publish_(std::move(publish)) {}
+      publish_(std::move(publish)),
+      file_(StrCat(state_path_, "/last_good_policy.json"), first_pause) {}
 
 absl::Status PolicyStore::Open() {
   std::error_code error;
@@ -51,12 +50,12 @@ absl::Status PolicyStore::Open() {
                                                 state_path_, "': ", error.message(),
                                                 "; create it, or give control the right to"));
   }
-  auto json = config::ReadFile(file_, std::numeric_limits<size_t>::max());
+  auto json = config::ReadFile(file_.path(), std::numeric_limits<size_t>::max());
   if (absl::IsNotFound(json.status())) return absl::OkStatus();
   absl::StatusOr<api::v1::ControlState> state =
       json.ok() ? ParseState(*json) : absl::StatusOr<api::v1::ControlState>(json.status());
   if (!state.ok()) {
-    kLog.Error(file_, ": the last good version cannot be used: ", state.status().message());
+    kLog.Error(file_.path(), ": the last good version cannot be used: ", state.status().message());
     return absl::OkStatus();
   }
   auto policy = std::make_unique<config::v1::Policy>(std::move(*state->mutable_policy()));
@@ -128,23 +127,24 @@ void PolicyStore::TakeUp(std::unique_ptr<const config::v1::Policy> policy,
     view_.versions.push_front(snapshot->version());
     if (view_.versions.size() > kMaxVersions) view_.versions.pop_back();
   }
-  // A disk that is full is no reason to hold back a good policy.
-  std::string error = Save(*snapshot);
-  if (!error.empty()) kLog.Error("cannot keep the last good version: ", error);
-  std::lock_guard lock(mutex_);
-  view_.state_error = std::move(error);
+  Save(*snapshot);
 }
 
-std::string PolicyStore::Save(const Snapshot& snapshot) const {
+// A disk that is full is no reason to hold back a good policy.
+void PolicyStore::Save(const Snapshot& snapshot) {
   api::v1::ControlState state;
   for (const Version& version : view().versions) *state.add_versions() = ToApi(version);
   *state.mutable_policy() = snapshot.policy();
-  return std::string(config::WriteFileAtomically(file_, ToJson(state)).message());
+  if (absl::Status status = file_.Write(ToJson(state)); !status.ok()) {
+    kLog.Error("cannot keep the last good version, and tries again: ", status.message());
+  }
 }
 
 PolicyStore::View PolicyStore::view() const {
   std::lock_guard lock(mutex_);
-  return view_;
+  View view = view_;
+  view.state_error = file_.error();
+  return view;
 }
 
 }  // namespace pillion::control

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "control/snapshot.h"
+#include "core/config/kept_file.h"
 #include "core/config/sources.h"
 
 namespace pillion::control {
@@ -35,8 +36,10 @@ class PolicyStore {
   // Update().
   using Publish = std::function<void(std::shared_ptr<const Snapshot>)>;
 
-  // Keeps its state in the directory `state_path`.
-  PolicyStore(std::string state_path, Publish publish);
+  // Keeps its state in the directory `state_path`; what could not be written is tried again after
+  // `first_pause`, as KeptFile does.
+  PolicyStore(std::string state_path, Publish publish,
+              absl::Duration first_pause = absl::Seconds(1));
 
   // Reads the last good version from disk and makes the directory if there is none. Errors: the
   // directory cannot be made. A file that cannot be understood is logged, and replaced by the next
@@ -50,18 +53,19 @@ class PolicyStore {
   struct View {
     std::shared_ptr<const Snapshot> snapshot;  // null if there has not been a good policy yet
     PolicyCheck check;
-    std::string state_error;       // why the last good version could not be written; "" if it was
+    // Why the last good version is not on disk yet, which is tried again and again; "" if it is.
+    std::string state_error;
     std::deque<Version> versions;  // the newest first
   };
   View view() const;
 
  private:
   void TakeUp(std::unique_ptr<const config::v1::Policy> policy, std::vector<std::string> files);
-  std::string Save(const Snapshot& snapshot) const;
+  void Save(const Snapshot& snapshot);
 
   const std::string state_path_;
-  const std::string file_;
   const Publish publish_;
+  config::KeptFile file_;
 
   std::mutex update_mutex_;  // one Update() at a time
   bool published_ = false;   // guarded by update_mutex_

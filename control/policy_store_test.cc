@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "tests/integration/harness/deadline.h"
 
 namespace pillion::control {
 namespace {
@@ -165,6 +166,21 @@ TEST_F(PolicyStoreTest, ServesAGoodPolicyThatItCannotKeepAndSaysSo) {
   EXPECT_EQ(published_.size(), 1u);
   EXPECT_TRUE(absl::StrContains(store_->view().state_error, "last_good_policy.json"))
       << store_->view().state_error;
+}
+
+TEST_F(PolicyStoreTest, KeepsAPolicyAsSoonAsTheDiskAllowsIt) {
+  PolicyStore store(
+      state_.string(), [](auto) {}, absl::Milliseconds(1));
+  ASSERT_TRUE(store.Open().ok());
+  fs::create_directory(state_ / "last_good_policy.json");  // in the way
+  store.Update(Policy(1));
+  store.Update(Policy(1));  // what is served already changes nothing
+  EXPECT_NE(store.view().state_error, "");
+  fs::remove(state_ / "last_good_policy.json");
+  EXPECT_TRUE(harness::Eventually([&] { return store.view().state_error.empty(); }));
+  Restart();
+  ASSERT_NE(store_->view().snapshot, nullptr);
+  EXPECT_EQ(store_->view().snapshot->version().id, store.view().snapshot->version().id);
 }
 
 TEST_F(PolicyStoreTest, NamesAStateDirectoryThatCannotBeMade) {

@@ -132,7 +132,10 @@ class XdsServer::Impl::Stream : public grpc::ServerBidiReactor<Request, Response
     if (writing_ || end_.has_value() || !node_.has_value() || server_.snapshot_ == nullptr) return;
     const Snapshot& snapshot = *server_.snapshot_;
     const std::shared_ptr<const ResourcesByType> view = snapshot.ViewFor(service_);
-    if (!session_.Next(*view, snapshot.version().id, &response_)) return;
+    if (!session_.Next(*view, snapshot.resources().at(discovery::ClusterUrl()),
+                       snapshot.version().id, &response_)) {
+      return;
+    }
     if (response_.type_url() == discovery::PolicyVersionUrl())
       server_.registry_.Sent(*node_, snapshot.version().id);
     writing_ = true;

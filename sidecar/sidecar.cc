@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/config/defaults.h"
+#include "core/routing/visibility.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -68,10 +69,7 @@ std::shared_ptr<const config::v1::Policy> VisibleTo(
   auto visible = std::make_shared<config::v1::Policy>(*policy);
   auto& hosts = *visible->mutable_virtual_hosts();
   for (int i = hosts.size() - 1; i >= 0; --i) {
-    const auto& sources = hosts.Get(i).source_services();
-    if (!sources.empty() && std::find(sources.begin(), sources.end(), service) == sources.end()) {
-      hosts.DeleteSubrange(i, 1);
-    }
+    if (!routing::IsVisibleTo(service, hosts.Get(i))) hosts.DeleteSubrange(i, 1);
   }
   return visible;
 }
@@ -161,6 +159,12 @@ absl::Status Sidecar::OpenWorkers() {
   worker_options_.resolver = resolver_.get();
   worker_options_.access_log = access_log_.get();
   worker_options_.open_connections = &open_connections_;
+  worker_options_.want_cluster = [this](const std::string& name) {
+    // The main loop's thread makes the source and ends it.
+    loop_->Post([this, name] {
+      if (source_ != nullptr) source_->WantCluster(name);
+    });
+  };
 
   size_t count = bootstrap_.runtime().workers();
   if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
@@ -226,17 +230,18 @@ absl::Status Sidecar::StartDeliveries() {
 void Sidecar::StartPolicySource() {
   auto apply = [this](std::shared_ptr<const config::v1::Policy> policy,
                       const std::string& version) { return Apply(std::move(policy), version); };
+  const std::string last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
   const config::v1::PolicySource& source = bootstrap_.policy();
   if (source.has_control()) {
     discovery::ControlOptions options;
     options.address = source.control().address();
     options.node_id = bootstrap_.node().id();
     options.service = bootstrap_.node().service();
-    options.last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
+    options.last_good_path = last_good_path;
     source_ = discovery::FollowControl(std::move(options), std::move(apply));
   } else {
     source_ = discovery::WatchPolicyFiles({source.files().begin(), source.files().end()},
-                                          std::move(apply));
+                                          last_good_path, std::move(apply));
   }
 }
 

@@ -60,7 +60,7 @@ Worker::Worker(size_t index, const WorkerOptions& options, std::unique_ptr<net::
       scope_(*loop_),
       acceptors_(*loop_, &scope_),
       connections_(*loop_, &scope_),
-      attempts_(services_, snapshot_),
+      attempts_(services_, snapshot_, options.want_cluster),
       background_(*loop_) {}
 
 Worker::~Worker() { PILLION_CHECK(!thread_.joinable()); }

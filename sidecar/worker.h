@@ -37,6 +37,7 @@ struct WorkerOptions {
   upstream::DnsResolver* resolver = nullptr;
   telemetry::AccessLog* access_log = nullptr;
   std::atomic<uint32_t>* open_connections = nullptr;  // of the process
+  AttemptRunner::WantCluster want_cluster;            // called on the workers' threads
 };
 
 class Worker {

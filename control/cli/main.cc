@@ -24,7 +24,8 @@ constexpr char kExplainFooter[] =
     "usage.\n\n"
     "  pillionctl explain --policy policy/ GET http://orders/reports\n"
     "  pillionctl explain --policy policy/ POST 'http://orders/reports?dry=1' -H 'x-tier: gold'\n"
-    "  pillionctl explain --policy policy/ GET http://127.0.0.1:15001/ -H 'host: orders'";
+    "  pillionctl explain --policy policy/ GET http://127.0.0.1:15001/ -H 'host: orders'\n"
+    "  pillionctl explain --policy policy/ --service web GET http://orders/";
 
 constexpr char kStatusFooter[] =
     "STATE: current runs the served version; updating has not confirmed it yet; rejected refused "
@@ -60,6 +61,8 @@ void AddExplain(CLI::App& app, ExplainRequest& request, int& status) {
       ->required();
   command->add_option("-H,--header", request.headers, "'name: value'; may be repeated")
       ->allow_extra_args(false);
+  command->add_option("--service", request.service,
+                      "the service that calls, as source_services of virtual hosts name it");
   command->footer(kExplainFooter);
   command->callback([&] { status = Explain(request, {std::cout, std::cerr}); });
 }

@@ -1,12 +1,14 @@
 #include "control/cli/policy_commands.h"
 
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
 #include "control/cli/request_text.h"
 #include "core/config/load.h"
 #include "core/config/sources.h"
@@ -14,6 +16,7 @@
 #include "core/routing/explain.h"
 #include "core/routing/header_list_lookup.h"
 #include "core/routing/route_table.h"
+#include "core/routing/visibility.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
 
@@ -44,6 +47,31 @@ std::unique_ptr<Policy> Load(const std::vector<std::string>& paths, Warnings war
 
 std::string Count(size_t number, std::string_view thing) {
   return StrCat(number, " ", thing, number == 1 ? "" : "s");
+}
+
+// Takes from the policy what the service may not see, as a sidecar does, and says so.
+void HideFrom(const std::string& service, Policy& policy, std::ostream& out) {
+  auto& hosts = *policy.mutable_virtual_hosts();
+  for (int i = 0; i < hosts.size();) {
+    if (routing::IsVisibleTo(service, hosts.Get(i))) {
+      ++i;
+      continue;
+    }
+    out << "virtual host '" << hosts.Get(i).name() << "': no: '" << service
+        << "' is none of its source_services\n";
+    hosts.DeleteSubrange(i, 1);
+  }
+}
+
+// Says that the virtual host of the call is not for everybody. REQUIRES: nobody said who calls.
+void WarnOfSourceServices(const routing::RouteTable& table, std::string_view authority,
+                          std::ostream& out) {
+  const std::optional<size_t> index = table.domains().Find(authority);
+  if (!index.has_value()) return;
+  const config::v1::VirtualHost& host = table.policy().virtual_hosts(static_cast<int>(*index));
+  if (host.source_services().empty()) return;
+  out << "only for calls of " << absl::StrJoin(host.source_services(), ", ")
+      << " (source_services); --service NAME explains those of another service\n";
 }
 
 // Prints the explanation and returns the exit status.
@@ -93,12 +121,17 @@ int Explain(const ExplainRequest& request, Streams streams) {
   }
   std::unique_ptr<Policy> policy = Load(request.policy, Warnings::kHide, streams.err);
   if (policy == nullptr) return 1;
+  if (!request.service.empty()) HideFrom(request.service, *policy, streams.out);
   const auto table = routing::RouteTable::Compile(std::move(policy));
   if (!table.ok()) {
     streams.err << table.status().message() << "\n";
     return 1;
   }
-  return PrintDecision(**table, text->head(), streams.out, streams.err);
+  const int status = PrintDecision(**table, text->head(), streams.out, streams.err);
+  if (request.service.empty()) {
+    WarnOfSourceServices(**table, text->head().authority, streams.out);
+  }
+  return status;
 }
 
 }  // namespace pillion::control

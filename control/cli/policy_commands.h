@@ -21,6 +21,7 @@ struct ExplainRequest {
   std::string method;
   std::string url;                   // http://host[:port]/path?query
   std::vector<std::string> headers;  // each "name: value"; a Host goes before the one of the URL
+  std::string service;               // who calls; "": a service that may see every virtual host
 };
 
 // Prints what becomes of the call, and why. Exit status 0 if a route matches, 2 if none does, 1 if

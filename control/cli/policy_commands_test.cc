@@ -136,6 +136,37 @@ TEST_F(Pillionctl, TakesTheAuthorityFromAHostHeaderAsASidecarDoes) {
   }
 }
 
+TEST_F(Pillionctl, ExplainsWhatAServiceMaySee) {
+  Write("policy.yaml",
+        "virtual_hosts:\n"
+        "- { name: inner, domains: [orders], source_services: [billing, audit],\n"
+        "    routes: [{ match: { prefix: / }, direct_response: { status: 204 } }] }\n"
+        "- { name: rest, domains: ['*'],\n"
+        "    routes: [{ match: { prefix: / }, direct_response: { status: 403 } }] }\n");
+  const std::string inner =
+      "virtual host 'inner': yes: 'orders' is 'orders'\n"
+      "virtual host 'rest': no: 'orders' is '*', but a more specific domain goes before\n"
+      "  routes[0]: matches\n"
+      "    direct_response:\n"
+      "      status: 204\n";
+  const auto explain = [&](std::vector<std::string> service, const std::string& out) {
+    std::vector<std::string> arguments = {"explain", "--policy", "policy.yaml"};
+    arguments.insert(arguments.end(), service.begin(), service.end());
+    arguments.insert(arguments.end(), {"GET", "http://orders/"});
+    Expect(arguments, 0, out, "");
+  };
+  explain({"--service", "audit"}, inner);
+  explain({}, inner +
+                  "only for calls of billing, audit (source_services); --service NAME explains "
+                  "those of another service\n");
+  explain({"--service", "web"},
+          "virtual host 'inner': no: 'web' is none of its source_services\n"
+          "virtual host 'rest': yes: 'orders' is '*'\n"
+          "  routes[0]: matches\n"
+          "    direct_response:\n"
+          "      status: 403\n");
+}
+
 TEST_F(Pillionctl, RefusesToExplainWhatASidecarWouldNotTake) {
   const auto refused = [&](const std::string& url, const std::string& header,
                            const std::string& err) {

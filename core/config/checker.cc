@@ -78,6 +78,12 @@ class Checker {
     return IsSet(message, field) || places_.Find(message, &field) != nullptr;
   }
 
+  // True for what is written `[]`.
+  bool IsEmptyList(const Message& message, const FieldDescriptor& field) const {
+    return field.is_repeated() && IsWritten(message, field) && !IsSet(message, field) &&
+           !IsBad(message, field);
+  }
+
   bool IsBad(const Message& message, const FieldDescriptor& field) const {
     const Place* place = places_.Find(message, &field);
     return place != nullptr && place->bad;
@@ -181,7 +187,7 @@ void Checker::CheckPresence(const Message& message, const FieldDescriptor& field
   if (!ConditionHolds(rules.only_if(), message).value_or(true)) {
     Error(At(message, &field), StrCat("makes sense only with '", rules.only_if(), "'"));
   }
-  if (field.is_repeated() && rules.required() && !IsSet(message, field) && !IsBad(message, field)) {
+  if ((rules.required() || rules.nonempty()) && IsEmptyList(message, field)) {
     Error(At(message, &field), "must not be empty");
   }
 }
@@ -201,9 +207,11 @@ void Checker::CheckGroups(const Message& message) {
       *out += field->name();
     });
   };
+  // An empty list is nothing that one could go by.
   const auto count_written = [&](const std::vector<const FieldDescriptor*>& fields) {
-    return std::count_if(fields.begin(), fields.end(),
-                         [&](const auto* field) { return IsWritten(message, *field); });
+    return std::count_if(fields.begin(), fields.end(), [&](const auto* field) {
+      return IsWritten(message, *field) && !IsEmptyList(message, *field);
+    });
   };
   for (int i = 0; i < type.real_oneof_decl_count(); ++i) {
     const OneofDescriptor& oneof = *type.oneof_decl(i);

@@ -241,6 +241,9 @@ constexpr Mistake kClusters[] = {
      "4294967296}}]",
      "p.yaml:1:81: clusters[0].circuit_breakers.max_requests: must be at most 4294967295\n"},
     {"brokers: [{name: b}]", "p.yaml:1:11: brokers[0]: 'embedded' is required\n"},
+    {"virtual_hosts: [{name: v, domains: [], source_services: []}]",
+     "p.yaml:1:36: virtual_hosts[0].domains: must not be empty\n"
+     "p.yaml:1:57: virtual_hosts[0].source_services: must not be empty\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Clusters, PolicyMistake, testing::ValuesIn(kClusters));
 
@@ -287,6 +290,18 @@ constexpr Mistake kRoutes[] = {
     {ROUTE("match: {prefix: /}, route: {cluster: c, weighted_clusters: [{name: c}]}"),
      "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is "
      "required\n"},
+    {ROUTE("match: {prefix: /}, route: {weighted_clusters: []}"),
+     "p.yaml:6:28: virtual_hosts[0].routes[0].route: exactly one of cluster, weighted_clusters is "
+     "required\n"
+     "p.yaml:6:48: virtual_hosts[0].routes[0].route.weighted_clusters: must not be empty\n"},
+    {ROUTE("match: {prefix: /}, route: {cluster: c, weighted_clusters: []}"),
+     "p.yaml:6:60: virtual_hosts[0].routes[0].route.weighted_clusters: must not be empty\n"},
+    {ROUTE("match: {prefix: /, methods: []}, route: {cluster: c}, emit: [{topic: a, methods: []}]"),
+     "p.yaml:6:29: virtual_hosts[0].routes[0].match.methods: must not be empty\n"
+     "p.yaml:6:82: virtual_hosts[0].routes[0].emit[0].methods: must not be empty\n"},
+    {ROUTE("match: {prefix: /}, async: {cluster: c, retry_policy: {retriable_status_codes: []}}"),
+     "p.yaml:6:80: virtual_hosts[0].routes[0].async.retry_policy.retriable_status_codes: must not "
+     "be empty\n"},
     {ROUTE("match: {prefix: /}, route: {weighted_clusters: [{name: c, weight: 0}]}"),
      "p.yaml:6:48: virtual_hosts[0].routes[0].route.weighted_clusters: every 'weight' is 0\n"},
     {ROUTE("match: {prefix: /}, route: {cluster: c, prefix_rewrite: /x, regex_rewrite: {pattern: "
@@ -559,7 +574,7 @@ limits: { max_header_bytes: 1 }
       "s.yaml:5:3: listeners[1].app: required field is missing (because of 'direction=INBOUND')\n"
       "s.yaml:5:11: listeners[1].name: duplicate listener 'a'; the first is at s.yaml:4\n"
       "s.yaml:6:47: listeners[2].direction: expected one of OUTBOUND, INBOUND, found 'IN'\n"
-      "s.yaml:7:9: policy: exactly one of control, files is required\n"
+      "s.yaml:7:18: policy.files: must not be empty\n"
       "s.yaml:7:31: policy.control.address: required field is missing\n"
       "s.yaml:8:29: limits.max_header_bytes: must be at least 1KiB\n");
 }

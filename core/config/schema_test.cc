@@ -76,6 +76,25 @@ TEST(Schema, GivesPresenceToEveryFieldWithADefault) {
   });
 }
 
+TEST(Schema, LetsNobodyWriteAnEmptyListWhereNoneMeansSomethingElse) {
+  ForEachType([](const Descriptor& type) {
+    for (int i = 0; i < type.field_count(); ++i) {
+      const FieldDescriptor& field = *type.field(i);
+      if (!field.is_repeated()) {
+        EXPECT_FALSE(RulesOf(field).nonempty()) << field.full_name();
+        continue;
+      }
+      bool is_choice = !RulesOf(field).default_value().empty();
+      for (const std::string& group : RulesOf(type).exactly_one_of()) {
+        for (const FieldDescriptor* member : FieldsNamed(type, group)) {
+          is_choice = is_choice || member == &field;
+        }
+      }
+      EXPECT_TRUE(RulesOf(field).nonempty() || !is_choice) << field.full_name();
+    }
+  });
+}
+
 TEST(Schema, NamesOnlyFieldsThatExist) {
   ForEachType([](const Descriptor& type) {
     const auto exists = [&type](const std::string& name) {

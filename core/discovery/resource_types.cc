@@ -30,6 +30,8 @@ const std::vector<ResourceType>& ResourceTypes() {
   return types;
 }
 
+const std::string& ClusterUrl() { return ResourceTypes().front().url; }
+
 const std::string& PolicyVersionUrl() { return ResourceTypes().back().url; }
 
 std::string_view ShortTypeName(std::string_view url) {

@@ -30,7 +30,8 @@ struct ResourceType {
 // PolicyVersion last.
 const std::vector<ResourceType>& ResourceTypes();
 
-// The last of ResourceTypes().
+// The types that somebody has to know by name. PolicyVersion is the last of ResourceTypes().
+const std::string& ClusterUrl();
 const std::string& PolicyVersionUrl();
 
 // "VirtualHost" of "type.googleapis.com/pillion.config.v1.VirtualHost": for people.

@@ -1,6 +1,7 @@
 #include "sidecar/actions/attempt.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -32,6 +33,10 @@ constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
 constexpr int kMaxHeads = 100;
 // How long a delivery rests whose cluster is gone from the policy.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
+// How long attempts wait for a policy with a cluster that was asked for, and after how long it is
+// asked for again.
+constexpr auto kWaitForCluster = std::chrono::seconds(1);
+constexpr auto kAskAgain = std::chrono::seconds(10);
 
 bool IsCall(const delivery::ClaimedDelivery& delivery) {
   return delivery.message->kind == delivery::MessageKind::kAsync;
@@ -221,8 +226,17 @@ class Attempt {
 
 }  // namespace
 
-AttemptRunner::AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot)
-    : services_(services), snapshot_(snapshot), running_(services.loop) {}
+AttemptRunner::AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot,
+                             WantCluster want_cluster)
+    : services_(services),
+      snapshot_(snapshot),
+      want_cluster_(std::move(want_cluster)),
+      running_(services.loop) {}
+
+void AttemptRunner::OnSnapshot() {
+  wanted_.clear();
+  snapshot_arrived_.WakeAll();
+}
 
 void AttemptRunner::Start(delivery::ClaimedDelivery delivery) {
   running_.Spawn(Run(std::move(delivery)));
@@ -246,6 +260,7 @@ net::Task<void> AttemptRunner::Run(delivery::ClaimedDelivery delivery) {
   while (ready.ok() && snapshot_ == nullptr) ready = co_await snapshot_arrived_.Wait(scope);
   AttemptOutcome outcome;
   if (ready.ok()) {
+    co_await AwaitCluster(delivery.cluster, scope);
     net::CancelScope timed(services_.loop, &scope);
     timed.SetDeadline(
         services_.loop.now() + absl::ToChronoNanoseconds(delivery.spec.attempt_timeout),
@@ -260,6 +275,26 @@ net::Task<void> AttemptRunner::Run(delivery::ClaimedDelivery delivery) {
     outcome.verdict = Verdict::kAborted;
   }
   services_.engine.Complete(delivery.claim, std::move(outcome));
+}
+
+// Asks for a cluster that the policy lacks, and waits a moment for it. In vain, it is not waited
+// for again until it is asked for again: those without a cluster must not keep others from running.
+net::Task<void> AttemptRunner::AwaitCluster(const std::string& name, net::CancelScope& scope) {
+  if (snapshot_->clusters.contains(name)) co_return;
+  const net::TimePoint now = services_.loop.now();
+  const auto [since, is_new] = wanted_.try_emplace(name, now);
+  if (is_new || now - since->second >= kAskAgain) {
+    since->second = now;
+    want_cluster_(name);
+  }
+  const net::TimePoint deadline = since->second + kWaitForCluster;
+  if (now >= deadline) co_return;
+  net::CancelScope patience(services_.loop, &scope);
+  patience.SetDeadline(deadline, "the cluster did not come");
+  absl::Status woken = absl::OkStatus();
+  while (woken.ok() && !snapshot_->clusters.contains(name)) {
+    woken = co_await snapshot_arrived_.Wait(patience);
+  }
 }
 
 }  // namespace pillion::sidecar

@@ -4,7 +4,9 @@
 #define PILLION_SIDECAR_ACTIONS_ATTEMPT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/net/cancel.h"
@@ -21,15 +23,19 @@ struct Snapshot;
 // Runs the attempts of one worker. Belongs to its loop.
 class AttemptRunner {
  public:
+  // Told that an attempt needs a cluster which the policy lacks; a policy with it may follow.
+  using WantCluster = std::function<void(const std::string& name)>;
+
   // `snapshot` is the worker's current policy, where clusters are looked up by name; it may be
-  // null, and changes while attempts run. Both outlive the runner.
-  AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot);
+  // null, and changes while attempts run. It and the services outlive the runner.
+  AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot,
+                WantCluster want_cluster);
 
   // Starts an attempt. Exactly one Engine::Complete() follows, whatever happens.
   void Start(delivery::ClaimedDelivery delivery);
 
-  // A policy has arrived: attempts that found none go on.
-  void OnSnapshot() { snapshot_arrived_.WakeAll(); }
+  // A policy has arrived: attempts that found none, or no cluster in it, look again.
+  void OnSnapshot();
 
   // Ends the attempt, if it runs here, as aborted.
   void Abort(uint64_t claim);
@@ -42,10 +48,13 @@ class AttemptRunner {
 
  private:
   net::Task<void> Run(delivery::ClaimedDelivery delivery);
+  net::Task<void> AwaitCluster(const std::string& name, net::CancelScope& scope);
 
   Services& services_;
   const std::shared_ptr<const Snapshot>& snapshot_;
+  const WantCluster want_cluster_;
   net::WaitQueue snapshot_arrived_;
+  absl::flat_hash_map<std::string, net::TimePoint> wanted_;  // since when
   net::TaskGroup running_;
   absl::flat_hash_map<uint64_t, net::CancelScope*> scopes_;  // by claim
 };

@@ -30,6 +30,7 @@ absl::StatusOr<ForwardConfig> CompileForwardConfig(const config::v1::Route& rout
     added.Update(AddCluster(forward, cluster.name(), cluster.weight(), context));
   }
   if (!added.ok()) return added;
+  if (forward.clusters.empty()) return absl::InvalidArgumentError("no cluster to forward to");
   forward.timeout = ToChrono(config.timeout());
   forward.idle_timeout = ToChrono(config.idle_timeout());
   const config::v1::RetryPolicy& retry = config.retry_policy();

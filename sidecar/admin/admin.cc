@@ -160,8 +160,11 @@ class AdminServer::Handler final : public http::RequestHandler {
   std::string ConfigDump(const http::RequestHead&, int*) {
     Json json;
     json["bootstrap"] = ToJson(backend_.bootstrap());
-    json["policy_source"] = SourceJson(backend_.source_state());
     const std::shared_ptr<const Snapshot> snapshot = backend_.snapshot();
+    discovery::SourceState source = backend_.source_state();
+    // The source hears a moment later that its policy is in effect.
+    if (snapshot != nullptr) source.version = snapshot->version;
+    json["policy_source"] = SourceJson(source);
     json["version"] = snapshot == nullptr ? "" : snapshot->version;
     json["policy"] = snapshot == nullptr ? Json() : ToJson(*snapshot->policy);
     return Text(json);

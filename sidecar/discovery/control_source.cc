@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -16,7 +18,6 @@
 #include "pillion/config/v1/discovery.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/discovery/control_stream.h"
-#include "sidecar/discovery/last_good.h"
 #include "sidecar/discovery/policy_source.h"
 #include "sidecar/discovery/source_base.h"
 #include "sidecar/discovery/staged_policy.h"
@@ -40,7 +41,7 @@ class ControlSource : public PolicySource {
  public:
   ControlSource(ControlOptions options, ApplyPolicy apply)
       : options_(std::move(options)),
-        applier_("control", options_.address, std::move(apply)),
+        applier_("control", options_.address, options_.last_good_path, std::move(apply)),
         random_(std::random_device{}()),
         thread_([this] { Run(); }) {}
 
@@ -50,6 +51,10 @@ class ControlSource : public PolicySource {
   }
 
   SourceState state() const override { return applier_.state(); }
+
+  void WantCluster(const std::string& name) override {
+    mailbox_.Put({StreamEvent::Kind::kWanted, nullptr, absl::OkStatus(), name});
+  }
 
  private:
   void Run() {
@@ -61,7 +66,10 @@ class ControlSource : public PolicySource {
       if (mailbox_.closed()) return;
       UseCopy();
       failures = lived >= kStable ? 0 : failures + 1;
-      mailbox_.Take(absl::Now() + BackOff(failures));  // nothing comes but the end
+      const absl::Time again = absl::Now() + BackOff(failures);
+      while (std::optional<StreamEvent> event = mailbox_.Take(again)) {
+        wanted_.insert(event->cluster);  // nothing else comes now
+      }
     }
   }
 
@@ -96,6 +104,9 @@ class ControlSource : public PolicySource {
         case StreamEvent::Kind::kEnded:
           OnEnded(event->status);
           return std::max(absl::Now() - opened, absl::ZeroDuration());
+        case StreamEvent::Kind::kWanted:
+          Want(stream, event->cluster);
+          break;
       }
     }
   }
@@ -103,10 +114,14 @@ class ControlSource : public PolicySource {
   // PolicyVersion last: control answers in the order of types, and it is what makes the others
   // count.
   void Subscribe(ControlStream& stream) {
+    staged_.ForgetUnreadable();
     for (const ResourceType& type : ResourceTypes()) {
       DeltaDiscoveryRequest request;
       request.set_type_url(type.url);
       request.add_resource_names_subscribe("*");
+      if (type.url == ClusterUrl()) {
+        for (const std::string& name : wanted_) request.add_resource_names_subscribe(name);
+      }
       staged_.AddVersionsTo(&request);
       const std::string version = applier_.version();
       // As long as nothing is in effect, control has to say which version what we have is.
@@ -120,6 +135,30 @@ class ControlSource : public PolicySource {
       }
       stream.Send(std::move(request));
     }
+    // Control would say nothing if it is back at the version that is in effect; but then nothing is
+    // refused any more. And wanted clusters belong to the version that we have.
+    if (applier_.state().refusing || !wanted_.empty()) AskForVersion(stream);
+  }
+
+  // Subscribing by name to what is subscribed to asks for it again. Control sends it after all else
+  // that is new.
+  void AskForVersion(ControlStream& stream) {
+    DeltaDiscoveryRequest request;
+    request.set_type_url(PolicyVersionUrl());
+    request.add_resource_names_subscribe(std::string(kPolicyVersionName));
+    stream.Send(std::move(request));
+  }
+
+  // Beside what its routes need, a sidecar may ask for clusters by name. What comes is put into
+  // effect by the version that comes after it.
+  void Want(ControlStream& stream, const std::string& cluster) {
+    if (!wanted_.insert(cluster).second) return;
+    kLog.Info("a delivery needs cluster '", cluster, "': asking control for it");
+    DeltaDiscoveryRequest request;
+    request.set_type_url(ClusterUrl());
+    request.add_resource_names_subscribe(cluster);
+    stream.Send(std::move(request));
+    AskForVersion(stream);
   }
 
   void OnOpened() {
@@ -135,6 +174,7 @@ class ControlSource : public PolicySource {
         status.ok() ? absl::string_view("control ended the stream") : status.message());
     if (!warned_) kLog.Warning(why, "; trying again until it is back");
     warned_ = true;
+    wanted_.clear();  // what is still needed is asked for again
     applier_.SetConnected(false);
     applier_.SetError(why);
   }
@@ -152,7 +192,7 @@ class ControlSource : public PolicySource {
       reply.mutable_error_detail()->set_message(std::string(verdict.message()));
     }
     stream.Send(std::move(reply));
-    if (commits && verdict.ok()) SaveCopy();
+    if (commits && verdict.ok()) applier_.copy().Save(staged_.Everything(applier_.version()));
   }
 
   absl::Status Commit(const DeltaDiscoveryResponse& response) {
@@ -167,8 +207,7 @@ class ControlSource : public PolicySource {
       applier_.Refused(std::string(policy.status().message()));
       return policy.status();
     }
-    absl::Status status =
-        applier_.Apply(*std::move(policy), version.version(), /*from_copy=*/false);
+    absl::Status status = applier_.Apply(*std::move(policy), version.version());
     if (!status.ok()) return status;
     copy_.reset();
     return absl::OkStatus();
@@ -177,7 +216,7 @@ class ControlSource : public PolicySource {
   // --- The last good copy on disk.
 
   void LoadCopy() {
-    auto copy = LoadLastGood(options_.last_good_path);
+    auto copy = applier_.copy().Load();
     if (copy.ok()) {
       // A base for what control has to say: what is the same need not travel.
       if (absl::Status status = staged_.Take(*copy); status.ok()) {
@@ -196,29 +235,13 @@ class ControlSource : public PolicySource {
   void UseCopy() {
     if (!copy_.has_value()) return;
     const DeltaDiscoveryResponse copy = *std::exchange(copy_, std::nullopt);
-    StagedPolicy kept;
-    absl::Status status = kept.Take(copy);
-    if (status.ok()) {
-      auto policy = kept.Build();
-      status = policy.ok() ? applier_.Apply(*std::move(policy), copy.system_version_info(),
-                                            /*from_copy=*/true)
-                           : policy.status();
-    }
+    const absl::Status status = applier_.ApplyCopy(copy);
     if (status.ok()) {
       kLog.Warning("control has not sent a policy; version ", copy.system_version_info(), " from ",
                    options_.last_good_path, " is in effect");
     } else {
       kLog.Error(options_.last_good_path, " is refused: ", status.message());
     }
-  }
-
-  void SaveCopy() {
-    absl::Status status =
-        SaveLastGood(options_.last_good_path, staged_.Everything(applier_.version()));
-    if (status.ok()) return;
-    const std::string why = absl::StrCat("cannot keep the last good policy: ", status.message());
-    kLog.Error(why);
-    applier_.SetError(why);
   }
 
   const ControlOptions options_;
@@ -228,6 +251,7 @@ class ControlSource : public PolicySource {
   // Of the thread.
   StagedPolicy staged_;
   std::optional<DeltaDiscoveryResponse> copy_;  // read from disk, and nothing is in effect yet
+  std::set<std::string> wanted_;  // clusters subscribed to by name on this stream, or the next
   absl::Time patience_ends_;
   bool warned_ = false;
   std::minstd_rand random_;

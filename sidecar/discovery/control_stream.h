@@ -24,13 +24,15 @@ struct StreamEvent {
     kOpened,    // control answered
     kResponse,  // `response`
     kEnded,     // `status` says why; the last event of a stream
+    kWanted,    // not of the stream, but for it: a delivery needs `cluster`
   };
   Kind kind;
   std::shared_ptr<const envoy::service::discovery::v3::DeltaDiscoveryResponse> response;
   absl::Status status;
+  std::string cluster = {};
 };
 
-// From gRPC's threads to the source's. Thread-safe.
+// From gRPC's threads, and others, to the source's. Thread-safe.
 class StreamMailbox {
  public:
   void Put(StreamEvent event);

@@ -37,7 +37,8 @@ struct SourceState {
   absl::Time connected_since;  // or not connected since
   std::string version;         // of the policy in effect; "" if there is none yet
   absl::Time version_since;
-  bool from_last_good_copy = false;  // the policy in effect was read from disk, as control was away
+  // The policy in effect was read from disk: control was away, or the files have mistakes.
+  bool from_last_good_copy = false;
   std::string
       last_error;  // "" if all is well: mistakes line by line, or why control cannot be reached
   bool refusing = false;  // the newest policy is refused, and an older one (or none) stays
@@ -51,10 +52,17 @@ class PolicySource {
   virtual ~PolicySource() = default;
   // Any thread.
   virtual SourceState state() const = 0;
+
+  // A delivery is to go to a cluster that the policy in effect lacks. Control sends a sidecar what
+  // its routes need, and deliveries may be older than those: if control knows the cluster, a policy
+  // with it is put into effect. Any thread.
+  virtual void WantCluster(const std::string& name) = 0;
 };
 
-// Follows files and directories of *.yaml and *.yml (core/config/watch.h).
-std::unique_ptr<PolicySource> WatchPolicyFiles(std::vector<std::string> paths, ApplyPolicy apply);
+// Follows files and directories of *.yaml and *.yml (core/config/watch.h). At `last_good_path` the
+// last good policy is kept, for a start with files that have mistakes.
+std::unique_ptr<PolicySource> WatchPolicyFiles(std::vector<std::string> paths,
+                                               std::string last_good_path, ApplyPolicy apply);
 
 struct ControlOptions {
   std::string

@@ -8,19 +8,27 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "sidecar/discovery/last_good.h"
 #include "sidecar/discovery/policy_source.h"
 
 namespace pillion::discovery {
 
-// Apply() belongs to the source's thread; the rest may be called from any.
+// Apply(), ApplyCopy() and what changes the copy belong to the source's thread; the rest may be
+// called from any.
 class Applier {
  public:
-  Applier(std::string kind, std::string from, ApplyPolicy apply);
+  Applier(std::string kind, std::string from, std::string last_good_path, ApplyPolicy apply);
 
-  // Puts `policy` into effect unless `version` already is. An error (of the receiver) changes
-  // nothing but the account.
-  absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version,
-                     bool from_copy);
+  // Puts `policy` into effect unless it already is. An error (of the receiver) changes nothing but
+  // the account.
+  absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version);
+
+  // The same with the copy of an earlier one. What was refused before stays so: the copy is not the
+  // newest policy.
+  absl::Status ApplyCopy(const envoy::service::discovery::v3::DeltaDiscoveryResponse& copy);
+
+  // The last good copy; that it cannot be written is part of the account.
+  LastGoodCopy& copy() { return copy_; }
 
   // A policy was refused before it came to Apply().
   void Refused(std::string why);
@@ -32,7 +40,12 @@ class Applier {
   SourceState state() const;
 
  private:
+  absl::Status PutIntoEffect(std::shared_ptr<const config::v1::Policy> policy,
+                             const std::string& version, bool from_copy);
+
   const ApplyPolicy apply_;
+  LastGoodCopy copy_;
+  std::string content_;  // of the policy in effect, as a hash
   mutable std::mutex mutex_;
   SourceState state_;
 };

@@ -1,8 +1,12 @@
 #include "sidecar/discovery/staged_policy.h"
 
+#include <google/protobuf/message.h>
+#include <google/protobuf/unknown_field_set.h>
+
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "core/config/content_hash.h"
 #include "core/config/defaults.h"
 #include "core/config/load.h"
 #include "core/discovery/resource_types.h"
@@ -14,6 +18,8 @@ namespace pillion::discovery {
 namespace {
 
 using config::v1::Policy;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
 
 const ResourceType* FindType(const std::string& url) {
   for (const ResourceType& type : ResourceTypes()) {
@@ -26,6 +32,30 @@ bool AddTo(Policy* policy, const ResourceType& type, const std::string& bytes) {
   return policy->GetReflection()->AddMessage(policy, type.list)->ParseFromString(bytes);
 }
 
+// A field at any depth that the schema does not have, as "routes[0].match: field 17"; "" if there
+// is none.
+std::string UnknownField(const Message& message, const std::string& path) {
+  const auto* reflection = message.GetReflection();
+  if (const auto& unknown = reflection->GetUnknownFields(message); !unknown.empty()) {
+    return StrCat(path, path.empty() ? "" : ": ", "field ", unknown.field(0).number());
+  }
+  std::vector<const FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string here = StrCat(path, path.empty() ? "" : ".", field->name());
+    const int size = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < size; ++i) {
+      std::string found = field->is_repeated()
+                              ? UnknownField(reflection->GetRepeatedMessage(message, field, i),
+                                             StrCat(here, "[", i, "]"))
+                              : UnknownField(reflection->GetMessage(message, field), here);
+      if (!found.empty()) return found;
+    }
+  }
+  return "";
+}
+
 // "" if `resource` can be staged under `type_url`, which is the type of the response.
 std::string WhyUnreadable(const envoy::service::discovery::v3::Resource& resource,
                           const std::string& type_url) {
@@ -36,10 +66,34 @@ std::string WhyUnreadable(const envoy::service::discovery::v3::Resource& resourc
   }
   Policy scratch;
   if (!AddTo(&scratch, *type, resource.resource().value())) return "is not a valid message";
+  // To act on the rest would be to act on another policy than was written.
+  const std::string unknown =
+      UnknownField(scratch.GetReflection()->GetRepeatedMessage(scratch, type->list, 0), "");
+  if (!unknown.empty()) {
+    return StrCat("says what this sidecar does not know (", unknown,
+                  "): control is newer than this sidecar: update it");
+  }
   return "";
 }
 
 }  // namespace
+
+StagedPolicy StagedPolicy::Of(const Policy& policy) {
+  StagedPolicy staged;
+  const auto* reflection = policy.GetReflection();
+  for (const ResourceType& type : ResourceTypes()) {
+    if (type.list == nullptr) continue;
+    const FieldDescriptor* name = type.list->message_type()->FindFieldByName("name");
+    for (int i = 0; i < reflection->FieldSize(policy, type.list); ++i) {
+      const Message& message = reflection->GetRepeatedMessage(policy, type.list, i);
+      std::string bytes = config::DeterministicBytes(message);
+      std::string version = config::ContentHash().Add(bytes).Hex();
+      staged.items_[{type.url, message.GetReflection()->GetString(message, name)}] = {
+          std::move(version), std::move(bytes)};
+    }
+  }
+  return staged;
+}
 
 absl::Status StagedPolicy::Take(const Response& response) {
   std::vector<std::string> mistakes;

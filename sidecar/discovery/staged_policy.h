@@ -26,14 +26,20 @@ class StagedPolicy {
   using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
   using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
-  // Takes new, changed and removed resources. An error names the resources that cannot be read; the
-  // others are taken all the same, and Build() fails until control has replaced or removed the bad
-  // ones.
+  // What Take() makes of a policy that did not come from control, but from files.
+  static StagedPolicy Of(const config::v1::Policy& policy);
+
+  // Takes new, changed and removed resources. An error names the resources that cannot be read, or
+  // say something that this sidecar does not understand; the others are taken all the same, and
+  // Build() fails until control has replaced or removed the bad ones.
   absl::Status Take(const Response& response);
 
   // The policy that the resources make up, checked and with defaults filled in; or what is wrong
   // with it.
   absl::StatusOr<std::shared_ptr<const config::v1::Policy>> Build() const;
+
+  // A new stream begins: control is told what is here, and sends again what could not be read.
+  void ForgetUnreadable() { unreadable_.clear(); }
 
   // Adds what is here of one type, so that control need not send it again.
   void AddVersionsTo(Request* request) const;  // request->type_url() says which type

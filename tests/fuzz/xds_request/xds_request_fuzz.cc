@@ -22,7 +22,9 @@ namespace {
 
 using pillion::control::DeltaSession;
 using pillion::control::Resource;
+using pillion::control::ResourceMap;
 using pillion::control::ResourcesByType;
+using pillion::discovery::ClusterUrl;
 using pillion::discovery::ResourceTypes;
 
 constexpr int kMaxRequests = 50;
@@ -61,9 +63,11 @@ class Mirror {
 };
 
 void Drain(DeltaSession& session, const ResourcesByType& view, Mirror* mirror) {
+  ResourceMap clusters = view.at(ClusterUrl());
+  clusters["z"] = std::make_shared<Resource>(Resource{"z", "1", "z"});  // beyond the view
   DeltaSession::Response response;
   int responses = 0;
-  while (session.Next(view, "v", &response)) {
+  while (session.Next(view, clusters, "v", &response)) {
     PILLION_CHECK(++responses <= 1000);
     PILLION_CHECK(response.resources_size() + response.removed_resources_size() > 0);
     if (mirror != nullptr) mirror->Take(response);

@@ -47,6 +47,44 @@ virtual_hosts:
   routes: [{ match: { prefix: / }, route: { cluster: users } }]
 )";
 
+// Every kind of value, those that are the same as nothing included.
+constexpr char kRichPolicy[] = R"(
+clusters:
+- name: orders
+  endpoints: [{ address: "127.0.0.1:5001", weight: 2 }, "unix:/run/orders.sock"]
+  lb_policy: LEAST_REQUEST
+  connect_timeout: 1500ms
+  circuit_breakers: { max_pending_requests: 0, max_retries: 0 }
+brokers: [{ name: events, embedded: { message_retention: 1h } }, { name: bare, embedded: {} }]
+subscriptions: [{ name: s, topic: "order.*", broker: events, cluster: orders, order_by_key: false }]
+virtual_hosts:
+- name: orders
+  domains: [orders, "*.orders.local"]
+  routes:
+  - match:
+      prefix: /
+      case_sensitive: false
+      methods: [POST, PUT]
+      headers: [{ name: x-a, present: false }, { name: x-b, exact: "", invert: true }]
+      query_parameters: [{ name: q, safe_regex: "\"<&>\u00e9" }]
+    route:
+      weighted_clusters: [{ name: orders, weight: 3 }]
+      timeout: 0s
+      retry_policy: { num_retries: 0, retriable_status_codes: [503, 504] }
+      retry_buffer_bytes: 0
+      request_headers_to_add: { x-c: "" }
+      regex_rewrite: { pattern: "^/a", substitution: "" }
+    emit: [{ topic: order.changed, broker: events }]
+  - match: { path: /p }
+    publish: { topic: order.wanted, broker: events, key: { header: x-k } }
+  - match: { path: /d }
+    direct_response: { status: 204, body: "" }
+  - match: { path: /r }
+    redirect: { host_redirect: elsewhere, strip_query: true }
+  - match: { path_separated_prefix: /b }
+    async: { cluster: orders, max_request_bytes: 1GiB, respond: { body: "{operation}" } }
+)";
+
 // kPolicy with the mode of one virtual host changed.
 std::string WithOrdersAsync() {
   return absl::StrReplaceAll(kPolicy,
@@ -62,10 +100,11 @@ class Control {
     if (server.ok()) server_ = *std::move(server);
   }
 
-  // Returns the version.
-  std::string Publish(const std::string& yaml) {
+  // Returns the version. `change` makes of the policy what no YAML can say.
+  std::string Publish(const std::string& yaml, void (*change)(Policy&) = nullptr) {
     auto loaded = config::LoadPolicy({config::SourceFile{"policy.yaml", yaml}});
     EXPECT_EQ(config::ToString(loaded.errors), "");
+    if (change != nullptr) change(*loaded.value);
     control::Version version;
     version.id = control::PolicyId(*loaded.value);
     server_->Publish(std::make_shared<control::Snapshot>(std::move(loaded.value), version));
@@ -116,6 +155,7 @@ class Sidecar {
     return !all.empty() && all.back().version == version;
   }
   discovery::SourceState state() const { return source_->state(); }
+  void WantCluster(const std::string& name) { source_->WantCluster(name); }
 
  private:
   absl::Status Apply(std::shared_ptr<const Policy> policy, const std::string& version) {
@@ -190,6 +230,15 @@ class BareClient {
   bool finished_ = false;
 };
 
+// The names of the clusters in the newest policy of a sidecar.
+std::string Clusters(const Sidecar& sidecar) {
+  std::string names;
+  for (const auto& cluster : sidecar.applied().back().policy->clusters()) {
+    absl::StrAppend(&names, names.empty() ? "" : " ", cluster.name());
+  }
+  return names;
+}
+
 class DiscoveryTest : public testing::Test {
  protected:
   DiscoveryTest() {
@@ -198,6 +247,10 @@ class DiscoveryTest : public testing::Test {
     last_good_ = root_ / "store/policy.json";
   }
   ~DiscoveryTest() override { fs::remove_all(root_); }
+
+  // Puts what no file can replace where the copy is to be, or takes it away.
+  void ObstructCopy() { fs::create_directories(fs::path(last_good_) / "in the way"); }
+  void ClearCopy() { fs::remove_all(last_good_); }
 
   fs::path root_;
   std::string last_good_;
@@ -281,6 +334,107 @@ TEST_F(DiscoveryTest, ARefusedPolicyIsShownWithItsReasonAndTheLastGoodOneStays) 
   EXPECT_EQ(sidecar.applied().size(), 1u) << "what is in effect already is not applied again";
 }
 
+TEST_F(DiscoveryTest, APolicyRefusedAtTheStartStaysRefusedWhenTheCopyIsTaken) {
+  Control control;
+  const std::string good = control.Publish(kPolicy);
+  {
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return fs::exists(last_good_); }));
+  }
+  const auto newer = [](Policy& policy) {
+    auto& cluster = *policy.mutable_clusters(0);
+    cluster.GetReflection()->MutableUnknownFields(&cluster)->AddVarint(77, 1);
+  };
+  control.Publish(kPolicy, newer);
+  Sidecar sidecar(control.address(), last_good_, absl::Milliseconds(50));
+  ASSERT_TRUE(Eventually([&] { return sidecar.Runs(good) && control.node().rejects; }));
+  EXPECT_TRUE(Eventually([&] { return sidecar.state().from_last_good_copy; }));
+  EXPECT_TRUE(sidecar.state().refusing);
+  EXPECT_TRUE(absl::StrContains(sidecar.state().last_error, "field 77"));
+}
+
+TEST_F(DiscoveryTest, ARefusalEndsWhenControlComesBackWithThePolicyInEffect) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string good = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(good); }));
+  sidecar.Refuse("port 5001 is haunted");
+  control->Publish(WithOrdersAsync());
+  ASSERT_TRUE(Eventually([&] { return sidecar.state().refusing; }));
+
+  control.reset();
+  ASSERT_TRUE(Eventually([&] { return !sidecar.state().connected; }));
+  control = std::make_unique<Control>(address);
+  control->Publish(kPolicy);
+  EXPECT_TRUE(Eventually([&] { return control->Runs(good) && !sidecar.state().refusing; }));
+  EXPECT_EQ(sidecar.applied().size(), 1u);
+}
+
+TEST_F(DiscoveryTest, APolicyThatSaysWhatTheSidecarDoesNotKnowIsRefused) {
+  Control control;
+  const std::string good = control.Publish(kPolicy);
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(good); }));
+  control.Publish(kPolicy, [](Policy& policy) {
+    auto& match = *policy.mutable_virtual_hosts(1)->mutable_routes(0)->mutable_match();
+    match.GetReflection()->MutableUnknownFields(&match)->AddVarint(99, 1);
+  });
+  ASSERT_TRUE(Eventually([&] { return control.node().rejects; }));
+  EXPECT_EQ(control.node().rejection->reason,
+            "VirtualHost 'users' says what this sidecar does not know (routes[0].match: field 99): "
+            "control is newer than this sidecar: update it");
+  EXPECT_EQ(sidecar.state().version, good);
+
+  const std::string known = control.Publish(WithOrdersAsync());
+  EXPECT_TRUE(Eventually([&] { return control.Runs(known); }));
+}
+
+TEST_F(DiscoveryTest, AClusterThatADeliveryNeedsComesBeyondWhatTheRoutesNeed) {
+  Control control;
+  control.Publish(WithOrdersAsync());
+  auto sidecar = std::make_unique<Sidecar>(control.address(), last_good_);
+  const std::string edited = absl::StrReplaceAll(
+      kPolicy, {{"route: { cluster: orders }", "publish: { topic: order.wanted }"}});
+  const std::string version = control.Publish(edited);
+  ASSERT_TRUE(Eventually([&] { return control.Runs(version) && sidecar->Runs(version); }));
+  EXPECT_EQ(Clusters(*sidecar), "users");
+
+  sidecar->WantCluster("orders");
+  EXPECT_TRUE(Eventually([&] { return Clusters(*sidecar) == "orders users"; }));
+  EXPECT_TRUE(sidecar->Runs(version));
+
+  // Its edits come, too, and it is in the copy.
+  const std::string moved = control.Publish(absl::StrReplaceAll(edited, {{":5001", ":5009"}}));
+  ASSERT_TRUE(Eventually([&] { return control.Runs(moved); }));
+  EXPECT_EQ(sidecar->applied().back().policy->clusters(0).endpoints(0).address(), "127.0.0.1:5009");
+  sidecar.reset();
+  Sidecar restarted("127.0.0.1:1", last_good_);
+  ASSERT_TRUE(Eventually([&] { return restarted.Runs(moved); }));
+  EXPECT_EQ(Clusters(restarted), "orders users");
+}
+
+TEST_F(DiscoveryTest, AWantedClusterThatDoesNotExistComesWhenItDoes) {
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string without = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(without); }));
+  sidecar.WantCluster("billing");
+  const std::string unused = "- { name: billing, endpoints: [\"127.0.0.1:5003\"] }\nvirtual_hosts:";
+  const std::string with = absl::StrReplaceAll(kPolicy, {{"virtual_hosts:", unused}});
+  EXPECT_TRUE(Eventually([&] { return control->Runs(control->Publish(with)); }));
+  EXPECT_TRUE(Eventually([&] { return Clusters(sidecar) == "billing orders users"; }));
+
+  // Wishes end with the stream: what is wanted still is asked for again, also while there is none.
+  control.reset();
+  ASSERT_TRUE(Eventually([&] { return !sidecar.state().connected; }));
+  sidecar.WantCluster("audit");
+  control = std::make_unique<Control>(address);
+  control->Publish(absl::StrReplaceAll(with, {{"billing", "audit"}}));
+  EXPECT_TRUE(Eventually([&] { return Clusters(sidecar) == "audit orders users"; }));
+}
+
 TEST_F(DiscoveryTest, NothingIsSentAgainWhenControlComesBack) {
   auto control = std::make_unique<Control>();
   const std::string address = control->address();
@@ -298,7 +452,7 @@ TEST_F(DiscoveryTest, NothingIsSentAgainWhenControlComesBack) {
   ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
   EXPECT_EQ(control->node().version_sent, "");
   EXPECT_EQ(sidecar.applied().size(), 1u);
-  EXPECT_TRUE(sidecar.state().connected);
+  EXPECT_TRUE(Eventually([&] { return sidecar.state().connected; }));
 }
 
 TEST_F(DiscoveryTest, AnEditMadeWhileControlWasAwayArrivesAfterwards) {
@@ -386,6 +540,60 @@ TEST_F(DiscoveryTest, ACopyThatCannotBeWrittenIsReportedAndChangesNothing) {
   EXPECT_TRUE(Eventually([&] { return control.Runs(version); }));
 }
 
+TEST_F(DiscoveryTest, ACopyIsWrittenAsSoonAsTheDiskAllowsItAndTheErrorShownUntilThen) {
+  ObstructCopy();
+  auto control = std::make_unique<Control>();
+  const std::string address = control->address();
+  const std::string version = control->Publish(kPolicy);
+  Sidecar sidecar(address, last_good_);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
+  control.reset();
+  ASSERT_TRUE(Eventually([&] { return !sidecar.state().connected; }));
+  control = std::make_unique<Control>(address);
+  control->Publish(kPolicy);
+  ASSERT_TRUE(Eventually([&] { return control->Runs(version); }));
+  EXPECT_TRUE(absl::StrContains(sidecar.state().last_error, "cannot keep the last good policy"))
+      << sidecar.state().last_error;
+
+  ClearCopy();
+  EXPECT_TRUE(Eventually([&] { return sidecar.state().last_error.empty(); }));
+  EXPECT_TRUE(fs::is_regular_file(last_good_));
+}
+
+TEST_F(DiscoveryTest, ACopyThatSaysSomethingElseThanItsVersionIsNotUsed) {
+  Control control;
+  control.Publish(kPolicy);
+  {
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return fs::exists(last_good_); }));
+  }
+  std::string text;
+  {
+    std::ifstream file(last_good_);
+    text = absl::StrReplaceAll(std::string(std::istreambuf_iterator<char>(file), {}),
+                               {{"127.0.0.1:5001", "127.0.0.1:6001"}});
+  }
+  std::ofstream(last_good_) << text;
+  Sidecar without_control("127.0.0.1:1", last_good_);
+  ASSERT_TRUE(Eventually([&] { return !without_control.state().last_error.empty(); }));
+  EXPECT_TRUE(without_control.applied().empty());
+  Sidecar sidecar(control.address(), last_good_);
+  ASSERT_TRUE(Eventually([&] { return !sidecar.applied().empty(); }));
+  EXPECT_EQ(sidecar.applied()[0].policy->clusters(0).endpoints(0).address(), "127.0.0.1:5001");
+}
+
+TEST_F(DiscoveryTest, ACopyKeepsWhateverAPolicyCanSay) {
+  std::string version;
+  {
+    Control control;
+    version = control.Publish(kRichPolicy);
+    Sidecar sidecar(control.address(), last_good_);
+    ASSERT_TRUE(Eventually([&] { return control.Runs(version) && fs::exists(last_good_); }));
+  }
+  Sidecar sidecar("127.0.0.1:1", last_good_);
+  EXPECT_TRUE(Eventually([&] { return sidecar.Runs(version); }));
+}
+
 TEST_F(DiscoveryTest, ASidecarStopsPromptlyWhileControlIsAway) {
   Sidecar* sidecar = new Sidecar("127.0.0.1:1", last_good_);
   ASSERT_TRUE(Eventually([&] { return !sidecar->state().last_error.empty(); }));
@@ -456,11 +664,12 @@ TEST_F(DiscoveryTest, FilesAreFollowedAndMistakesChangeNothing) {
   std::ofstream(path) << kPolicy;
   std::mutex mutex;
   std::vector<std::shared_ptr<const Policy>> applied;
-  auto source = discovery::WatchPolicyFiles({path}, [&](auto policy, const std::string&) {
-    std::lock_guard lock(mutex);
-    applied.push_back(std::move(policy));
-    return absl::OkStatus();
-  });
+  auto source =
+      discovery::WatchPolicyFiles({path}, last_good_, [&](auto policy, const std::string&) {
+        std::lock_guard lock(mutex);
+        applied.push_back(std::move(policy));
+        return absl::OkStatus();
+      });
   ASSERT_TRUE(Eventually([&] { return source->state().applied == 1; }));
   const std::string version = source->state().version;
 
@@ -480,6 +689,45 @@ TEST_F(DiscoveryTest, FilesAreFollowedAndMistakesChangeNothing) {
   EXPECT_EQ(source->state().last_error, "");
   std::lock_guard lock(mutex);
   EXPECT_TRUE(applied[1]->virtual_hosts(0).routes(0).has_async());
+}
+
+TEST_F(DiscoveryTest, ASidecarThatStartsWithMistakesInItsFilesTakesTheLastGoodCopy) {
+  const std::string path = root_ / "policy.yaml";
+  std::mutex mutex;
+  std::vector<std::string> applied;
+  const auto start = [&] {
+    return discovery::WatchPolicyFiles({path}, last_good_, [&](auto, const std::string& version) {
+      std::lock_guard lock(mutex);
+      applied.push_back(version);
+      return absl::OkStatus();
+    });
+  };
+  std::ofstream(path) << kRichPolicy;
+  auto source = start();
+  ASSERT_TRUE(Eventually([&] { return source->state().applied == 1; }));
+  const std::string version = source->state().version;
+  source.reset();
+
+  std::ofstream(path) << "rubbish: 1\n";
+  source = start();
+  ASSERT_TRUE(Eventually([&] { return source->state().version == version; }));
+  EXPECT_TRUE(source->state().from_last_good_copy);
+  EXPECT_TRUE(source->state().refusing);
+  EXPECT_TRUE(absl::StrContains(source->state().last_error, "rubbish: unknown field"))
+      << source->state().last_error;
+  source.reset();
+
+  fs::remove(path);  // as a mount that is missing
+  source = start();
+  ASSERT_TRUE(Eventually([&] { return source->state().version == version; }));
+
+  std::ofstream(path) << kRichPolicy;
+  ASSERT_TRUE(Eventually([&] { return !source->state().from_last_good_copy; }));
+  EXPECT_FALSE(source->state().refusing);
+  EXPECT_EQ(source->state().last_error, "");
+  std::lock_guard lock(mutex);
+  EXPECT_EQ(applied.front(), version);
+  EXPECT_EQ(applied.back(), version);
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -49,16 +51,23 @@ int PortAfter(const Process& process, const std::string& text) {
   return port.ok() ? std::atoi(port->c_str()) : 0;
 }
 
+// The values of all fields "version" in a JSON text.
+std::set<std::string> VersionsIn(const std::string& json) {
+  constexpr std::string_view kKey = "\"version\": \"";
+  std::set<std::string> versions;
+  for (size_t at = json.find(kKey); at != std::string::npos; at = json.find(kKey, at)) {
+    at += kKey.size();
+    versions.insert(json.substr(at, json.find('"', at) - at));
+  }
+  return versions;
+}
+
 class MeshTest : public testing::Test {
  protected:
   void SetUp() override {
     EditPolicy("route: { cluster: users }");
     StartControl();
-    users_ =
-        StartSidecar("users-1", "users",
-                     absl::StrCat("- { name: inbound, address: 127.0.0.1:0, direction: INBOUND, "
-                                  "app: 127.0.0.1:",
-                                  app_.port(), " }\n"));
+    StartUsers(0);
     users_port_ = PortAfter(*users_, "'inbound' \\(INBOUND\\) on");
     EditPolicy("route: { cluster: users }");
     StartWeb();
@@ -117,6 +126,19 @@ class MeshTest : public testing::Test {
     web_admin_ = PortAfter(*web_, "admin on");
   }
 
+  void StartUsers(int port) {
+    users_ =
+        StartSidecar("users-1", "users",
+                     absl::StrCat("- { name: inbound, address: \"127.0.0.1:", port,
+                                  "\", direction: INBOUND, app: 127.0.0.1:", app_.port(), " }\n"));
+    ASSERT_NE(users_, nullptr);
+  }
+
+  static void Kill(Process& process) {
+    process.Signal(SIGKILL);
+    ASSERT_TRUE(process.WaitForExit().ok());
+  }
+
   // Until web runs the policy in which users listens: control may have sent it the one before.
   void WaitForPolicy() {
     const std::string users = absl::StrCat("127.0.0.1:", users_port_);
@@ -127,6 +149,38 @@ class MeshTest : public testing::Test {
       return ready.ok() && ready->status == 200 && dump.ok() &&
              absl::StrContains(dump->body, users);
     })) << web_->Output();
+  }
+
+  // An edit of the policy has taken effect at web when its dump contains `text`.
+  void WaitForPolicyWith(const std::string& text) {
+    ASSERT_TRUE(Eventually([&] {
+      absl::StatusOr<Response> dump = HttpClient(web_admin_).Get("/config_dump");
+      return dump.ok() && absl::StrContains(dump->body, text);
+    })) << web_->Output();
+  }
+
+  // Users is away, and web has accepted an operation for it, the path of whose status this returns.
+  // Then an edit leaves no route of web that needs the cluster.
+  std::string AcceptThenPublish() {
+    EditPolicy(
+        "async: { cluster: users, retry_policy: { num_retries: 1000, retry_back_off: { "
+        "base_interval: 10ms, max_interval: 100ms } } }");
+    WaitForPolicyWith("\"async\"");
+    Kill(*users_);
+    absl::StatusOr<Response> accepted = HttpClient(web_port_).Post("http://users/user/", "{}");
+    EXPECT_TRUE(accepted.ok() && accepted->status == 202) << accepted.status();
+    EditPolicy("publish: { topic: user.called }");
+    WaitForPolicyWith("\"publish\"");
+    return accepted.ok() ? std::string(accepted->Header("location").value_or("")) : "";
+  }
+
+  // Whether the operation ends well.
+  bool Succeeds(const std::string& path) {
+    return Eventually([&] {
+      absl::StatusOr<Response> status =
+          HttpClient(web_port_).Get(absl::StrCat("http://users", path));
+      return status.ok() && absl::StrContains(status->body, "\"succeeded\"");
+    });
   }
 
   // The status of a call of the web service.
@@ -201,7 +255,9 @@ TEST_F(MeshTest, NoCallFailsWhileThePolicyIsEditedFiftyTimes) {
     const std::string timeout = absl::StrCat("\"", 100 + edit, "s\"");
     EXPECT_TRUE(Eventually([&] {
       absl::StatusOr<Response> dump = HttpClient(web_admin_).Get("/config_dump");
-      return dump.ok() && absl::StrContains(dump->body, timeout);
+      if (!dump.ok()) return false;
+      EXPECT_EQ(VersionsIn(dump->body).size(), 1u) << "one policy is in effect";
+      return absl::StrContains(dump->body, timeout);
     }));
   }
   edited = true;
@@ -237,6 +293,21 @@ TEST_F(MeshTest, ASidecarThatStartsWithoutControlTakesItsLastGoodCopy) {
   StartWeb();
   WaitForPolicy();
   EXPECT_EQ(Call(), 200);
+}
+
+TEST_F(MeshTest, WhatWasAcceptedIsDeliveredAfterAnEditThatNeedsItsClusterNoMore) {
+  const std::string path = AcceptThenPublish();
+  StartUsers(users_port_);
+  EXPECT_TRUE(Succeeds(path)) << web_->Output();
+}
+
+TEST_F(MeshTest, WhatWasAcceptedIsDeliveredAfterSuchAnEditAndARestart) {
+  const std::string path = AcceptThenPublish();
+  Kill(*web_);
+  StartWeb();
+  WaitForPolicyWith("\"publish\"");
+  StartUsers(users_port_);
+  EXPECT_TRUE(Succeeds(path)) << web_->Output();
 }
 
 TEST_F(MeshTest, StatusShowsEverySidecarAndItsVersion) {
