@@ -156,11 +156,15 @@ class Forwarding {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
       stats().rq_xx.Add(head.status);
       const bool retry_due = config_.retry_on.Matches(head.status);
-      const bool retry = retry_due && BeginRetry();
-      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      bool retry = retry_due && BeginRetry();
       if (retry) {
         uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
         co_await uploads.Join();
+        // The upload may still have read a piece, and that may have been too much to keep.
+        retry = body_.replayable();
+      }
+      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      if (retry) {
         lease = upstream::Lease();  // waiting needs no connection
         again = co_await BackOff();
       } else {
@@ -238,7 +242,7 @@ class Forwarding {
 
   // Whether another attempt follows, as far as the policy, the request's body and the cluster's
   // budget for retries allow it. A retry beyond the budget is just not made: the caller hears what
-  // there is to hear.
+  // there is to hear. While the upload runs, body_.replayable() has to be asked again after it.
   bool BeginRetry() {
     retry_ = upstream::UseSlot();  // that of the attempt before
     if (attempts_ > config_.num_retries || !body_.replayable() || scope_.canceled()) return false;

@@ -1,5 +1,7 @@
 // Retries, timeouts, circuit breakers and load balancing, as `route` and `clusters` promise them.
 
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -72,6 +74,12 @@ class Breaking {
   std::atomic<int> attempts_{0};
   Origin origin_;
 };
+
+// By SIGSTOP: the state in /proc/PID/stat comes after the name.
+bool IsStopped(const harness::Process& process) {
+  const auto stat = harness::ReadFile(absl::StrCat("/proc/", process.pid(), "/stat"));
+  return stat.ok() && absl::StrContains(*stat, ") T ");
+}
 
 TEST(Retries, FollowTheStatusThatThePolicyNames) {
   struct Case {
@@ -188,6 +196,37 @@ TEST(Retries, AreNotMadeWhenTheBodyIsTooLargeToKeep) {
   const auto kept = client.Post("http://orders/", small);
   EXPECT_EQ(kept->status, 200);
   EXPECT_EQ(kept->body, "ok " + small);
+}
+
+// What the caller sends while the upstream answers is read before the upload ends; then the body is
+// too large to be sent again from its start.
+TEST(Retries, AreNotMadeWhenTheBodyOutgrowsTheBufferWithTheAnswer) {
+  std::atomic<bool> begun{false}, stopped{false}, answered{false};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough("\r\n\r\nfirst").ok()) return;
+    begun = true;
+    if (!harness::Eventually([&] { return stopped.load(); })) return;
+    (void)connection.Send("HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\nfailed");
+    answered = true;
+    (void)connection.ReadToEnd();
+  });
+  TestSidecar sidecar(ForwardTo(orders.port(), ", retry_buffer_bytes: 10" + Retry("5xx", 3)));
+  Connection caller = *Connection::Connect(sidecar.port());
+  ASSERT_TRUE(
+      caller.Send("POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 20\r\n\r\nfirst").ok());
+  ASSERT_TRUE(harness::Eventually([&] { return begun.load(); }));
+  // Both are there when the sidecar looks again, the answer first.
+  sidecar.process().Signal(SIGSTOP);
+  ASSERT_TRUE(harness::Eventually([&] { return IsStopped(sidecar.process()); }));
+  stopped = true;
+  ASSERT_TRUE(harness::Eventually([&] { return answered.load(); }));
+  ASSERT_TRUE(caller.Send("0123456789").ok());
+  sidecar.process().Signal(SIGCONT);
+  const auto response = ReadResponse(caller, "POST");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status, 503);
+  EXPECT_EQ(response->body, "failed");
+  EXPECT_EQ(orders.connection_count(), 1u);
 }
 
 TEST(Retries, BeyondTheBudgetAreJustNotMade) {
