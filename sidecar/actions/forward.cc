@@ -66,6 +66,11 @@ class Forwarding {
       co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
       co_return;
     }
+    const http::NormalizedPath path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
+    if (path.error != nullptr) {
+      co_await Fail(call_, 400, "DPE", path.error);
+      co_return;
+    }
     upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
     if (!slot) {
       const std::string detail = StrCat("cluster '", cluster_.name,
@@ -74,7 +79,7 @@ class Forwarding {
       co_await Fail(call_, 503, "UO", detail);
       co_return;
     }
-    PrepareRequest();
+    PrepareRequest(path.path);
     if (body_.complete()) call_.exchange.CancelWhenCallerLeaves();
     bool again = true;
     while (again) again = co_await Attempt();
@@ -96,7 +101,7 @@ class Forwarding {
   telemetry::ClusterStats& stats() { return call_.services.clusters.stats(cluster_); }
 
   // Turns the caller's request head into the one that goes upstream.
-  void PrepareRequest() {
+  void PrepareRequest(std::string_view path) {
     http::RequestHead& request = call_.request();
     upgrade_ = request.upgrade;
     http::RemoveHopByHop(&request.headers,
@@ -108,7 +113,7 @@ class Forwarding {
     }
     // HTTP/1.1 wants one even where the caller spoke HTTP/1.0 (RFC 9112 section 3.2).
     if (!request.headers.Has(http::HeaderId::kHost)) request.headers.Add(http::HeaderId::kHost, "");
-    request.path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
+    request.path = path;
     http::SetFraming(&request.headers, request.body);
   }
 
