@@ -351,6 +351,7 @@ class Forwarding {
 
   // Passes the answer on.
   net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
+    call_.exchange.LimitSends(config_.idle_timeout);
     if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {
       // Whether the caller waits or not: what has happened upstream is to be told.
@@ -396,16 +397,19 @@ class Forwarding {
       }
       sent = co_await call_.exchange.SendBody(*piece, connection.body_done(), scope_);
     }
-    if (!sent.ok()) {
-      call_.record.flag = absl::IsDeadlineExceeded(scope_.status()) ? "UT" : "DC";
-    }
+    if (!sent.ok()) call_.record.flag = FlagOfFailedSend(sent);
+  }
+
+  std::string_view FlagOfFailedSend(const absl::Status& sent) const {
+    if (absl::IsDeadlineExceeded(scope_.status())) return "UT";
+    return absl::IsDeadlineExceeded(sent) ? "SI" : "DC";
   }
 
   // From here on bytes go both ways, unread.
   net::Task<void> SwitchProtocols(http::ClientConnection& connection, http::ResponseHead& head) {
     absl::Status sent = co_await call_.exchange.SendHead(head, {}, true, scope_);
     if (!sent.ok()) {
-      call_.record.flag = "DC";
+      call_.record.flag = FlagOfFailedSend(sent);
       co_return;
     }
     scope_.ClearDeadline();

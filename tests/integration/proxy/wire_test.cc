@@ -1,5 +1,6 @@
 // HTTP/1.1 on the wire, as callers and upstreams see it.
 
+#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -283,6 +284,24 @@ TEST(Callers, ThatAreSlowWithTheirHeadersAreToldSo) {
 TEST(Callers, ThatStayIdleAreDropped) {
   TestSidecar sidecar(ForwardTo(harness::FreePort()), {.more = "limits: { idle_timeout: 200ms }"});
   EXPECT_EQ(Exchange(sidecar, ""), "");
+}
+
+TEST(Callers, ThatTakeNothingOfTheirAnswerAreDropped) {
+  std::atomic<bool> freed{false};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough(kEnd).ok()) return;
+    if (!connection.Send("HTTP/1.1 200 OK\r\n\r\n").ok()) return;
+    const std::string piece(64 * 1024, 'x');
+    while (connection.Send(piece).ok()) {
+    }
+    freed = true;
+  });
+  TestSidecar sidecar(ForwardTo(orders.port(), ", timeout: 0s, idle_timeout: 300ms"));
+  Connection connection = ConnectTo(sidecar);
+  ASSERT_TRUE(connection.Send("GET /idle HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+  EXPECT_EQ(sidecar.AccessLine("/idle")["response_flags"], "SI");
+  EXPECT_TRUE(harness::Eventually([&] { return freed.load(); }));
+  EXPECT_FALSE(connection.ReadToEnd().ok()) << "a part passed for the whole";
 }
 
 TEST(Limits, AreAnswered) {
