@@ -42,6 +42,7 @@ ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string
       in_(in),
       caller_(caller),
       draining_(draining),
+      connection_scope_(connection_scope),
       scope_(connection_scope.loop(), &connection_scope),
       body_(socket, in),
       writer_(socket),

@@ -93,6 +93,8 @@ class ServerExchange {
   // when the caller closes its side. Every wait of the exchange should happen in it or in a scope
   // below it.
   net::CancelScope& scope() { return scope_; }
+  // The one above it, which a caller who leaves does not cancel: for what has to be done anyway.
+  net::CancelScope& connection_scope() { return connection_scope_; }
   // From here on a caller that closes its side cancels the exchange. REQUIRES: the body has been
   // read to its end, as a caller may leave after having sent it. (Half-closing callers count as
   // gone.)
@@ -119,6 +121,7 @@ class ServerExchange {
   const std::string_view caller_;
   const bool& draining_;
   net::Buffer head_bytes_;
+  net::CancelScope& connection_scope_;
   net::CancelScope scope_;
   RequestHead request_;
   std::optional<ParseError> parse_error_;

@@ -44,6 +44,9 @@ std::string_view FlagOf(upstream::AcquireFailure failure) {
 // Of one call; an upstream that sends more before its answer is not going to send one.
 constexpr int kMaxInformational = 100;
 
+// How long the event of a call may take to become durable. A commit takes milliseconds.
+constexpr auto kStorePatience = std::chrono::seconds(10);
+
 // One forwarded call, from the request to the end of the answer.
 class Forwarding {
  public:
@@ -354,14 +357,16 @@ class Forwarding {
     call_.exchange.LimitSends(config_.idle_timeout);
     if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {
-      // Whether the caller waits or not: what has happened upstream is to be told.
-      net::CancelScope unhurried(loop_);
+      // Whether the caller waits or not, and the route's time is up or not: what has happened
+      // upstream is to be told.
+      net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
+      unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
       absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
       if (!emitted.ok()) {
         const std::string detail =
             StrCat("the upstream answered ", head.status,
                    ", but the event could not be stored: ", FromAbsl(emitted.message()));
-        co_await Fail(call_, 503, "", detail);
+        co_await Fail(call_, 503, "OM", detail);
         co_return;
       }
     }
