@@ -354,6 +354,7 @@ class Forwarding {
 
   // Passes the answer on.
   net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
+    retry_ = upstream::UseSlot();  // no longer one: others may be repeated while this one streams
     call_.exchange.LimitSends(config_.idle_timeout);
     if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {

@@ -245,6 +245,28 @@ TEST(Retries, BeyondTheBudgetAreJustNotMade) {
   EXPECT_EQ(often.attempts(), 4);
 }
 
+TEST(Retries, HoldTheirPlaceInTheBudgetUntilTheAnswerBegins) {
+  std::atomic<int> attempts{0};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough("\r\n\r\n").ok()) return;
+    if (++attempts % 2 == 1) {
+      (void)connection.Send("HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    } else {
+      (void)connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
+      (void)connection.ReadToEnd();
+    }
+  });
+  TestSidecar sidecar(
+      ForwardTo(orders.port(), Retry("5xx", 1), ", circuit_breakers: { max_retries: 1 }"));
+  std::vector<Connection> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.push_back(*Connection::Connect(sidecar.port()));
+    ASSERT_TRUE(callers.back().Send("GET / HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+    const auto begun = callers.back().ReadThrough("hello");
+    ASSERT_TRUE(begun.ok()) << begun.status();
+  }
+}
+
 TEST(Timeouts, EndTheCall) {
   Origin orders(harness::origin::Hang());
   TestSidecar sidecar(ForwardTo(orders.port(), ", timeout: 200ms" + Retry("5xx,reset", 5)));
