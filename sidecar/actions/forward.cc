@@ -123,6 +123,7 @@ class Forwarding {
   // True when another attempt is to follow.
   net::Task<bool> Attempt() {
     ++attempts_;
+    upload_ = RequestBody::UploadResult();
     upstream::AcquireOptions options;
     options.avoid = tried_;
     options.fresh = fresh_;
@@ -159,7 +160,14 @@ class Forwarding {
     if (!read.ok()) {
       uploads.scope().Cancel(absl::CancelledError("the attempt failed"));
       co_await uploads.Join();
-      again = co_await OnNoAnswer(lease, read);
+      // The attempt's time went by while the upload waited for the caller: no fault of the
+      // upstream.
+      const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
+      if (caller_stopped) {
+        co_await FailForStoppedCaller(read);
+      } else {
+        again = co_await OnNoAnswer(lease, read);
+      }
     } else {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
       stats().rq_xx.Add(head.status);
@@ -294,6 +302,13 @@ class Forwarding {
     } else {
       call_.record.flag = "DC";
     }
+  }
+
+  net::Task<void> FailForStoppedCaller(const absl::Status& timeout) {
+    call_.exchange.CloseAfter();
+    const std::string detail =
+        StrCat("the rest of the request did not arrive within ", FromAbsl(timeout.message()));
+    co_await Fail(call_, 408, "DPE", detail);
   }
 
   net::Task<bool> OnNoConnection(const upstream::AcquireResult& acquired) {

@@ -301,6 +301,27 @@ TEST(Timeouts, OfOneAttemptLeaveTimeForAnother) {
   EXPECT_EQ(response->Header("pillion-flag").value_or(""), "UT");
 }
 
+TEST(Timeouts, OfACallerThatStopsInTheMiddleOfItsRequestAreItsOwn) {
+  Origin orders(harness::origin::Hang());
+  TestSidecar sidecar("virtual_hosts: []\n");
+  const std::string limits[] = {", timeout: 200ms", ", timeout: 0s, idle_timeout: 200ms",
+                                Retry("5xx,reset", 3, ", per_try_timeout: 200ms")};
+  for (const std::string& limit : limits) {
+    SCOPED_TRACE(limit);
+    sidecar.SetPolicy(ForwardTo(orders.port(), limit));
+    const size_t before = orders.connection_count();
+    Connection caller = *Connection::Connect(sidecar.port());
+    ASSERT_TRUE(
+        caller.Send("POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 9\r\n\r\nhello").ok());
+    const auto response = ReadResponse(caller, "POST");
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status, 408) << response->body;
+    EXPECT_EQ(response->Header("pillion-flag").value_or(""), "DPE");
+    EXPECT_EQ(response->Header("connection").value_or(""), "close");
+    EXPECT_EQ(orders.connection_count(), before + 1) << "repeated";
+  }
+}
+
 TEST(Timeouts, OfABodyThatStopsComing) {
   Origin orders([](Connection& connection) {
     if (!connection.ReadThrough("\r\n\r\n").ok()) return;
