@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/numbers.h"
 #include "core/config/units.h"
 #include "core/http/header_rules.h"
 #include "core/http/tunnel.h"
@@ -39,6 +40,16 @@ std::string_view FlagOf(upstream::AcquireFailure failure) {
       return "DC";
   }
   return "";
+}
+
+// What Retry-After of a 429 or 503 asks for (RFC 9110 section 10.2.3), in seconds; a date stands
+// for a wait that is too long for a caller.
+net::Duration RetryAfter(const http::ResponseHead& head) {
+  if (head.status != 429 && head.status != 503) return net::Duration::zero();
+  uint32_t seconds = 0;
+  const bool is_number =
+      absl::SimpleAtoi(ToAbsl(head.headers.Value(http::HeaderId::kRetryAfter)), &seconds);
+  return is_number ? std::chrono::seconds(seconds) : net::Duration::zero();
 }
 
 // Of one call; an upstream that sends more before its answer is not going to send one.
@@ -181,8 +192,9 @@ class Forwarding {
       }
       if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
       if (retry) {
+        const net::Duration asked_for = RetryAfter(head);
         lease = upstream::Lease();  // waiting needs no connection
-        again = co_await BackOff();
+        again = co_await BackOff(asked_for);
       } else {
         co_await Answer(lease, head);
         // An upstream that answered without reading everything has had enough.
@@ -273,11 +285,13 @@ class Forwarding {
     return std::min(limit, config_.max_interval);
   }
 
-  // Waits before the next attempt. False when the call has ended meanwhile.
-  net::Task<bool> BackOff() {
+  // Waits before the next attempt, as long as the upstream asked for if the policy allows it. False
+  // when the call has ended meanwhile.
+  net::Task<bool> BackOff(net::Duration asked_for = net::Duration::zero()) {
     const net::Duration limit = BackOffLimit();
-    const auto wait = net::Duration(
+    const auto jitter = net::Duration(
         telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(limit.count()) + 1));
+    const net::Duration wait = std::max(jitter, std::min(asked_for, config_.max_interval));
     absl::Status slept = co_await net::SleepUntil(loop_.now() + wait, scope_);
     if (slept.ok()) co_return true;
     co_await FailCanceled();

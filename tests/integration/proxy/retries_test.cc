@@ -245,6 +245,25 @@ TEST(Retries, BeyondTheBudgetAreJustNotMade) {
   EXPECT_EQ(often.attempts(), 4);
 }
 
+TEST(Retries, WaitAsLongAsTheUpstreamAsksUpToThePolicysLimit) {
+  for (const int status : {503, 429, 500}) {
+    std::atomic<int> attempts{0};
+    Origin orders([&](const Request&) {
+      return Response{.status = ++attempts == 1 ? status : 200, .headers = {{"Retry-After", "99"}}};
+    });
+    TestSidecar sidecar(
+        ForwardTo(orders.port(),
+                  ", retry_policy: { retry_on: \"5xx,retriable-status-codes\", "
+                  "retriable_status_codes: [429], retry_back_off: { base_interval: 1ms, "
+                  "max_interval: 500ms } }"));
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(HttpClient(sidecar.port()).Get("http://orders/")->status, 200);
+    const auto waited = std::chrono::steady_clock::now() - begun;
+    EXPECT_GE(waited, std::chrono::milliseconds(status == 500 ? 0 : 500)) << status;
+    EXPECT_LT(waited, std::chrono::seconds(30));
+  }
+}
+
 TEST(Retries, HoldTheirPlaceInTheBudgetUntilTheAnswerBegins) {
   std::atomic<int> attempts{0};
   Origin orders([&](Connection& connection) {
