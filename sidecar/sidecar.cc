@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/config/defaults.h"
+#include "core/http/header_names.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -38,6 +39,9 @@ config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_
   route.mutable_match()->set_prefix("/");
   route.mutable_route()->set_cluster(cluster.name());
   route.mutable_route()->mutable_timeout()->set_seconds(0);
+  // A caller must be able to tell a proxy's error from the service's.
+  route.mutable_route()->add_response_headers_to_remove(
+      std::string(http::HeaderName(http::HeaderId::kPillionFlag)));
   config::ApplyDefaults(&policy);
   return policy;
 }
