@@ -36,7 +36,7 @@ config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_
   host.add_domains("*");
   config::v1::Route& route = *host.add_routes();
   route.set_name(StrCat(listener.name(), "-app"));
-  route.mutable_match()->set_prefix("/");
+  route.mutable_match()->set_prefix("");  // "OPTIONS *" included
   route.mutable_route()->set_cluster(cluster.name());
   route.mutable_route()->mutable_timeout()->set_seconds(0);
   // A caller must be able to tell a proxy's error from the service's.

@@ -113,6 +113,16 @@ TEST_F(SidecarHeaders, TellTheAppWhoCallsOnInboundListenersOnly) {
   EXPECT_FALSE(Upstream({}).Header("x-forwarded-for"));
 }
 
+TEST_F(SidecarHeaders, LetTheAppAnswerForTheWholeServer) {
+  const auto answer =
+      HttpClient(sidecar_.port("inbound"))
+          .Send({.method = "OPTIONS", .target = "*", .headers = {{"Host", "orders"}}});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 200) << answer->body;
+  EXPECT_EQ(orders_.requests().at(0).method, "OPTIONS");
+  EXPECT_EQ(orders_.requests().at(0).target, "*");
+}
+
 TEST_F(SidecarHeaders, CannotBeForgedByTheApp) {
   const auto answer = HttpClient(sidecar_.port("inbound")).Get("http://orders/");
   ASSERT_TRUE(answer.ok()) << answer.status();
