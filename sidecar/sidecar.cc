@@ -206,13 +206,28 @@ absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
 absl::Status Sidecar::StartDeliveries() {
   // The workers do not run yet: what is dispatched already waits in their mailboxes.
   return engine_->Start(
-      [this](delivery::ClaimedDelivery delivery) {
-        const size_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
-        workers_[next % workers_.size()]->Attempt(std::move(delivery));
-      },
+      [this](delivery::ClaimedDelivery delivery) { Dispatch(std::move(delivery)); },
       [this](uint64_t claim) {
         for (std::unique_ptr<Worker>& worker : workers_) worker->AbortAttempt(claim);
       });
+}
+
+void Sidecar::Dispatch(delivery::ClaimedDelivery delivery) {
+  std::lock_guard lock(dispatch_mutex_);
+  if (dispatching_) {
+    workers_[next_worker_++ % workers_.size()]->Attempt(std::move(delivery));
+  } else {
+    delivery::AttemptOutcome outcome;
+    outcome.verdict = delivery::AttemptOutcome::Verdict::kAborted;
+    engine_->Complete(delivery.claim, std::move(outcome));
+  }
+}
+
+void Sidecar::StopDispatching() {
+  engine_->StopDispatching();
+  // What it dispatches nevertheless, as it was about to, goes back instead of to a worker.
+  std::lock_guard lock(dispatch_mutex_);
+  dispatching_ = false;
 }
 
 void Sidecar::StartPolicySource() {
@@ -282,14 +297,11 @@ void Sidecar::Shutdown() {
   }
   loop_->Post([this] {
     kLog.Info("shutting down: no new calls; running ones may finish");
-    engine_->StopDispatching();
+    StopDispatching();
     drain_timer_ = std::make_unique<DrainTimer>(*this);
     drain_timer_->Arm(loop_->timers(), net::Clock::now() + ToChrono(bootstrap_.drain_timeout()));
     Drain();
-    // The engine answers in order: after this answer it dispatches no more.
-    engine_->Get("", [this](absl::StatusOr<delivery::MessageView>) {
-      loop_->Post([this] { FinishWorkers(); });
-    });
+    FinishWorkers();
   });
 }
 

@@ -82,15 +82,19 @@ TEST(StalledStore, IsToldToACallerWhoseEventCannotBeStored) {
   EXPECT_EQ(sidecar.AccessLine("/emit")["response_flags"], "OM");
 }
 
-TEST(StalledStore, DoesNotKeepACallBeyondTheDrainTimeout) {
+TEST(StalledStore, KeepsNothingBeyondTheDrainTimeout) {
   Origin orders([](const Request&) { return Response{.body = "done"}; });
   TestSidecar sidecar(Emitting(orders.port()), {.more = "drain_timeout: 100ms"});
   StalledStore stalled(sidecar.process());
   Connection connection = *Connection::Connect(sidecar.port());
   ASSERT_TRUE(connection.Send("GET /emit HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
   ASSERT_TRUE(orders.WaitForRequests(1));
-  ASSERT_TRUE(HttpClient(sidecar.admin_port()).Post("/quitquitquit", "").ok());
+  Connection admin = *Connection::Connect(sidecar.admin_port());
+  ASSERT_TRUE(
+      admin.Send("POST /quitquitquit HTTP/1.1\r\nHost: admin\r\nContent-Length: 0\r\n\r\n").ok());
+  EXPECT_EQ(ReadResponse(admin, "POST")->status, 200);
   EXPECT_FALSE(connection.ReadToEnd().ok()) << "answered, or closed in order";
+  EXPECT_EQ(admin.ReadToEnd().value_or("still open"), "") << "the workers have not finished";
   stalled.GoOn();
   EXPECT_EQ(sidecar.process().WaitForExit().value(), harness::ExitStatus::Code(0));
 }
