@@ -1,6 +1,7 @@
 // HTTP/1.1 on the wire, as callers and upstreams see it.
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -334,6 +335,27 @@ TEST(Limits, AreAnswered) {
     return statuses == std::vector<std::string>{"200", "200", "200", "503"};
   });
   EXPECT_EQ(statuses, (std::vector<std::string>{"200", "200", "200", "503"}));
+}
+
+// Saying why costs a descriptor for up to a second, which must not become a way to use them all up.
+TEST(Limits, AreToldToSomeOfManyCallersAtATime) {
+  TestSidecar sidecar(ForwardTo(harness::FreePort()), {.more = "limits: { max_connections: 1 }"});
+  std::vector<Connection> callers;
+  int told = 0, closed = 0;
+  EXPECT_TRUE(harness::Eventually([&] {
+    callers.clear();
+    told = closed = 0;
+    for (int i = 0; i < 400; ++i) callers.push_back(ConnectTo(sidecar));
+    for (Connection& caller : callers) {
+      if (!harness::Eventually([&] { return caller.Readable(); }, std::chrono::seconds(1)))
+        continue;
+      const auto answer = caller.ReadSome();
+      (answer.ok() && absl::StartsWith(*answer, "HTTP/1.1 503 ") ? told : closed) += 1;
+    }
+    return closed > 0;
+  })) << told
+      << " told, " << closed << " closed";
+  EXPECT_GT(told, 0);
 }
 
 }  // namespace
