@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -19,6 +21,9 @@ namespace pillion::sidecar {
 namespace {
 
 constexpr log::Logger kLog("sidecar");
+
+// How long the last commits may take. Normally they take milliseconds.
+constexpr auto kStorePatience = std::chrono::seconds(10);
 
 // What an inbound listener does, said as a policy: everything goes to the local service, which
 // alone decides how long it takes.
@@ -285,9 +290,23 @@ int Sidecar::Run() {
   loop_->Run();
   source_.reset();
   for (std::unique_ptr<Worker>& worker : workers_) worker->Stop();
-  engine_->Stop();
+  StopEngine();
   kLog.Info("stopped");
   return 0;
+}
+
+void Sidecar::StopEngine() {
+  std::promise<void> stopped;
+  std::thread stopping([&] {
+    engine_->Stop();
+    stopped.set_value();
+  });
+  if (stopped.get_future().wait_for(kStorePatience) != std::future_status::ready) {
+    kLog.Error("the store does not answer: ending without it; what it has not stored of the ",
+               "deliveries is lost, and they run again");
+    _exit(1);
+  }
+  stopping.join();
 }
 
 void Sidecar::Shutdown() {

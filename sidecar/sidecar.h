@@ -58,6 +58,8 @@ class Sidecar final : public admin::Backend {
   absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version);
   void Drain();
   void FinishWorkers();
+  // Ends the process if the store hangs: nothing can end a thread that waits for a disk.
+  void StopEngine();
   void OnWorkerFinished();
 
   // admin::Backend, on the main loop.

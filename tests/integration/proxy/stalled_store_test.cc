@@ -4,9 +4,9 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,27 +27,33 @@ using harness::Origin;
 using harness::Request;
 using harness::Response;
 
-// Holds all threads of a sidecar that have no name of their own, but for the main thread: that of
-// the delivery engine is among them, and those for signals and policy files, which the tests do
-// without. Made and ended by one thread.
+// Holds the threads of a sidecar that started before its workers and have no name of their own:
+// that of the delivery engine, and that for signals, which the tests do without. Made and ended by
+// one thread.
 class StalledStore {
  public:
   explicit StalledStore(const harness::Process& process) {
-    const std::string main = absl::StrCat(process.pid());
-    const std::string tasks = absl::StrCat("/proc/", main, "/task/");
-    const std::string name = *harness::ReadFile(tasks + main + "/comm");
+    const std::string tasks = absl::StrCat("/proc/", process.pid(), "/task/");
+    std::map<pid_t, std::string> names;  // in the order in which they started
     for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-      const std::string id = task.path().filename();
-      if (id != main && harness::ReadFile(tasks + id + "/comm").value_or("") == name) {
-        Hold(std::atoi(id.c_str()));
-      }
+      const auto name = harness::ReadFile(task.path() / "comm");
+      if (name.ok()) names[std::atoi(task.path().filename().c_str())] = *name;
+    }
+    for (const auto& [thread, name] : names) {
+      if (absl::StartsWith(name, "worker-")) break;
+      if (thread != process.pid() && name == names[process.pid()]) Hold(thread);
     }
     EXPECT_FALSE(held_.empty());
   }
-  ~StalledStore() { GoOn(); }
+  ~StalledStore() {
+    for (pid_t thread : held_) {
+      if (ptrace(PTRACE_DETACH, thread, nullptr, nullptr) != 0) waitpid(thread, nullptr, __WALL);
+    }
+  }
 
-  void GoOn() {
-    for (pid_t thread : held_) ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
+  // The process is not seen to have ended before this. REQUIRES: it is about to end.
+  void AwaitEnd() {
+    for (pid_t thread : held_) waitpid(thread, nullptr, __WALL);
     held_.clear();
   }
 
@@ -95,8 +101,9 @@ TEST(StalledStore, KeepsNothingBeyondTheDrainTimeout) {
   EXPECT_EQ(ReadResponse(admin, "POST")->status, 200);
   EXPECT_FALSE(connection.ReadToEnd().ok()) << "answered, or closed in order";
   EXPECT_EQ(admin.ReadToEnd().value_or("still open"), "") << "the workers have not finished";
-  stalled.GoOn();
-  EXPECT_EQ(sidecar.process().WaitForExit().value(), harness::ExitStatus::Code(0));
+  ASSERT_TRUE(sidecar.process().WaitForOutput("the store does not answer: ending").ok());
+  stalled.AwaitEnd();
+  EXPECT_EQ(sidecar.process().WaitForExit().value(), harness::ExitStatus::Code(1));
 }
 
 }  // namespace
