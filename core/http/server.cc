@@ -24,6 +24,8 @@ constexpr size_t kMaxSend = 64 * 1024;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+constexpr char kBroken[] = "an informational answer was cut off";
+
 bool MayHaveBody(std::string_view method, int status) {
   return method != "HEAD" && status >= 200 && status != 204 && status != 304;
 }
@@ -64,6 +66,7 @@ net::Task<absl::Status> ServerExchange::SendContinue(net::CancelScope& scope) {
   if (!in_.empty() || writer_.started()) co_return absl::OkStatus();
   SendScope sending(*this, scope);
   absl::Status sent = co_await socket_.Send(sending, kContinue);
+  if (!sent.ok()) broken_ = true;
   co_return sent;
 }
 
@@ -84,6 +87,7 @@ absl::StatusOr<std::string_view> ServerExchange::ReadBufferedBody() {
 net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string_view first,
                                                  bool end, net::CancelScope& scope) {
   PILLION_CHECK(!writer_.started());
+  if (broken_) co_return absl::AbortedError(kBroken);
   response_status_ = head.status;
   upgraded_ = head.status == 101;
   BodyFraming framing = head.body;
@@ -143,6 +147,7 @@ net::Task<absl::Status> ServerExchange::SendBody(std::string_view piece, bool en
 net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& head,
                                                           net::CancelScope& scope) {
   if (request_.version == Version::kHttp10 || writer_.started()) co_return absl::OkStatus();
+  if (broken_) co_return absl::AbortedError(kBroken);
   if (head.status == 100) {
     if (!continue_due_) co_return absl::OkStatus();
     continue_due_ = false;
@@ -150,6 +155,7 @@ net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& he
   MessageWriter writer(socket_);
   SendScope sending(*this, scope);
   absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, sending);
+  if (!status.ok()) broken_ = true;
   co_return status;
 }
 

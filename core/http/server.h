@@ -134,6 +134,7 @@ class ServerExchange {
   bool continue_due_ = false;
   bool drop_body_ = false;  // the answer must not have the body that is given
   bool upgraded_ = false;
+  bool broken_ = false;  // a part of an informational answer was sent: nothing can follow
 };
 
 // Answers requests. One per listener and loop; outlives its connections.

@@ -243,8 +243,9 @@ class Forwarding {
       http::RemoveHopByHop(&head.headers);
       absl::Status passed = co_await call_.exchange.SendInformational(head, scope);
       if (!passed.ok()) {
-        if (!scope_.canceled()) scope_.Cancel(passed);  // the caller is gone
-        co_return passed;
+        const absl::Status gone = absl::AbortedError(passed.message());  // or takes nothing
+        if (!scope_.canceled()) scope_.Cancel(gone);
+        co_return gone;
       }
     }
     const std::string reason =
@@ -384,7 +385,6 @@ class Forwarding {
   // Passes the answer on.
   net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
     retry_ = upstream::UseSlot();  // no longer one: others may be repeated while this one streams
-    call_.exchange.LimitSends(config_.idle_timeout);
     if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {
       // Whether the caller waits or not, and the route's time is up or not: what has happened
@@ -414,6 +414,7 @@ class Forwarding {
       co_await Fail(call_, 502, "UPE", detail);
       co_return;
     }
+    call_.exchange.LimitSends(config_.idle_timeout);
     absl::Status sent =
         co_await call_.exchange.SendHead(head, *piece, connection.body_done(), scope_);
     while (sent.ok() && !connection.body_done()) {
@@ -442,6 +443,7 @@ class Forwarding {
 
   // From here on bytes go both ways, unread.
   net::Task<void> SwitchProtocols(http::ClientConnection& connection, http::ResponseHead& head) {
+    call_.exchange.LimitSends(config_.idle_timeout);
     absl::Status sent = co_await call_.exchange.SendHead(head, {}, true, scope_);
     if (!sent.ok()) {
       call_.record.flag = FlagOfFailedSend(sent);
