@@ -68,12 +68,17 @@ class Signals {
   std::thread thread_;
 };
 
-// Every connection is a descriptor: take as many as are allowed.
-void RaiseDescriptorLimit() {
+// Every connection is a descriptor: take as many as are allowed, and say so if they are too few.
+void RaiseDescriptorLimit(uint32_t max_connections) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur <= max_connections) {
+    log::Warning("limits.max_connections is ", max_connections, ", but the process may have only ",
+                 limit.rlim_cur, " descriptors open: raise its limit (ulimit -n, LimitNOFILE)");
+  }
 }
 
 void SetUpLog(const config::v1::Log& config) {
@@ -130,7 +135,7 @@ int Main() {
   if (mode == "validate") return Validate(*bootstrap.value);
 
   SetUpLog(bootstrap.value->log());
-  RaiseDescriptorLimit();
+  RaiseDescriptorLimit(bootstrap.value->limits().max_connections());
   Signals signals;
   absl::StatusOr<std::unique_ptr<Sidecar>> sidecar = Sidecar::Create(*bootstrap.value);
   if (!sidecar.ok()) {

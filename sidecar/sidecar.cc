@@ -2,12 +2,15 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "core/config/defaults.h"
+#include "core/http/header_names.h"
 #include "core/routing/visibility.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
@@ -19,6 +22,9 @@ namespace pillion::sidecar {
 namespace {
 
 constexpr log::Logger kLog("sidecar");
+
+// How long the last commits may take. Normally they take milliseconds.
+constexpr auto kStorePatience = std::chrono::seconds(10);
 
 // What an inbound listener does, said as a policy: everything goes to the local service, which
 // alone decides how long it takes.
@@ -36,9 +42,12 @@ config::v1::Policy AppPolicy(const config::v1::Listener& listener, uint32_t max_
   host.add_domains("*");
   config::v1::Route& route = *host.add_routes();
   route.set_name(StrCat(listener.name(), "-app"));
-  route.mutable_match()->set_prefix("/");
+  route.mutable_match()->set_prefix("");  // "OPTIONS *" included
   route.mutable_route()->set_cluster(cluster.name());
   route.mutable_route()->mutable_timeout()->set_seconds(0);
+  // A caller must be able to tell a proxy's error from the service's.
+  route.mutable_route()->add_response_headers_to_remove(
+      std::string(http::HeaderName(http::HeaderId::kPillionFlag)));
   config::ApplyDefaults(&policy);
   return policy;
 }
@@ -218,13 +227,28 @@ absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {
 absl::Status Sidecar::StartDeliveries() {
   // The workers do not run yet: what is dispatched already waits in their mailboxes.
   return engine_->Start(
-      [this](delivery::ClaimedDelivery delivery) {
-        const size_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
-        workers_[next % workers_.size()]->Attempt(std::move(delivery));
-      },
+      [this](delivery::ClaimedDelivery delivery) { Dispatch(std::move(delivery)); },
       [this](uint64_t claim) {
         for (std::unique_ptr<Worker>& worker : workers_) worker->AbortAttempt(claim);
       });
+}
+
+void Sidecar::Dispatch(delivery::ClaimedDelivery delivery) {
+  std::lock_guard lock(dispatch_mutex_);
+  if (dispatching_) {
+    workers_[next_worker_++ % workers_.size()]->Attempt(std::move(delivery));
+  } else {
+    delivery::AttemptOutcome outcome;
+    outcome.verdict = delivery::AttemptOutcome::Verdict::kAborted;
+    engine_->Complete(delivery.claim, std::move(outcome));
+  }
+}
+
+void Sidecar::StopDispatching() {
+  engine_->StopDispatching();
+  // What it dispatches nevertheless, as it was about to, goes back instead of to a worker.
+  std::lock_guard lock(dispatch_mutex_);
+  dispatching_ = false;
 }
 
 void Sidecar::StartPolicySource() {
@@ -288,9 +312,23 @@ int Sidecar::Run() {
   loop_->Run();
   source_.reset();
   for (std::unique_ptr<Worker>& worker : workers_) worker->Stop();
-  engine_->Stop();
+  StopEngine();
   kLog.Info("stopped");
   return 0;
+}
+
+void Sidecar::StopEngine() {
+  std::promise<void> stopped;
+  std::thread stopping([&] {
+    engine_->Stop();
+    stopped.set_value();
+  });
+  if (stopped.get_future().wait_for(kStorePatience) != std::future_status::ready) {
+    kLog.Error("the store does not answer: ending without it; what it has not stored of the ",
+               "deliveries is lost, and they run again");
+    _exit(1);
+  }
+  stopping.join();
 }
 
 void Sidecar::Shutdown() {
@@ -300,14 +338,11 @@ void Sidecar::Shutdown() {
   }
   loop_->Post([this] {
     kLog.Info("shutting down: no new calls; running ones may finish");
-    engine_->StopDispatching();
+    StopDispatching();
     drain_timer_ = std::make_unique<DrainTimer>(*this);
     drain_timer_->Arm(loop_->timers(), net::Clock::now() + ToChrono(bootstrap_.drain_timeout()));
     Drain();
-    // The engine answers in order: after this answer it dispatches no more.
-    engine_->Get("", [this](absl::StatusOr<delivery::MessageView>) {
-      loop_->Post([this] { FinishWorkers(); });
-    });
+    FinishWorkers();
   });
 }
 

@@ -50,10 +50,16 @@ class Sidecar final : public admin::Backend {
   absl::Status OpenWorkers();
   absl::Status OpenListener(const config::v1::Listener& listener);
   absl::Status StartDeliveries();
+  // Gives an attempt to a worker. The engine's thread.
+  void Dispatch(delivery::ClaimedDelivery delivery);
+  // When it returns, no worker is given an attempt any more. Any thread.
+  void StopDispatching();
   void StartPolicySource();
   absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version);
   void Drain();
   void FinishWorkers();
+  // Ends the process if the store hangs: nothing can end a thread that waits for a disk.
+  void StopEngine();
   void OnWorkerFinished();
 
   // admin::Backend, on the main loop.
@@ -93,8 +99,11 @@ class Sidecar final : public admin::Backend {
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;  // guarded by mutex_
 
+  std::mutex dispatch_mutex_;
+  bool dispatching_ = true;  // guarded by dispatch_mutex_
+  size_t next_worker_ = 0;   // the same
+
   std::atomic<bool> shutting_down_{false};
-  std::atomic<size_t> next_worker_{0};
   // The main loop's:
   std::unique_ptr<DrainTimer> drain_timer_;
   size_t finished_workers_ = 0;

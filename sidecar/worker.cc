@@ -21,6 +21,9 @@ std::string TooManyConnections() {
                 "\r\n\r\n", body);
 }
 
+// How many callers may be told at a time that there are too many; the others are just closed.
+constexpr int kMaxRefusing = 64;
+
 // How long to wait when the process is out of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
@@ -155,7 +158,10 @@ net::Task<void> Worker::Serve(net::Socket socket, Port& port) {
   } else {
     open.fetch_sub(1, std::memory_order_relaxed);
     stats.cx_overflow.Add();
+    if (refusing_ >= kMaxRefusing) co_return;
+    ++refusing_;
     co_await Refuse(std::move(socket));
+    --refusing_;
   }
 }
 

@@ -107,6 +107,7 @@ class Worker {
   net::CancelScope scope_;  // everything that runs here
   net::TaskGroup acceptors_;
   net::TaskGroup connections_;
+  int refusing_ = 0;  // connections that are told that there are too many
   AttemptRunner attempts_;
   std::vector<std::unique_ptr<Port>> ports_;
   net::TaskGroup background_;

@@ -218,6 +218,10 @@ void AddMalformedHeaders(std::vector<MalformedRequest>* out) {
   std::string many;
   for (int i = 0; i < 200; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
   add("too many", many + "X: y", 431);
+  add("too many elements of Connection", "Connection: " + std::string(32, ','), 400);
+  std::string connections;
+  for (int i = 0; i < 33; ++i) connections += "Connection: x" + std::to_string(i) + "\r\n";
+  add("too many lines of Connection", connections + "X: y", 400);
   add("too long a value", "X: " + endless, 431);
   add("too long a name", endless + ": y", 431);
   add("too long a value of Host", "X: y\r\nHost: " + endless, 431);

@@ -104,6 +104,17 @@ bool HasUpgrade(const HeaderList& headers) {
   return headers.Has(HeaderId::kUpgrade) && HasToken(headers, HeaderId::kConnection, "upgrade");
 }
 
+// When hop-by-hop headers are removed, each header is compared with each element.
+const char* RefuseLongConnection(const HeaderList& headers) {
+  if (!headers.Has(HeaderId::kConnection)) return nullptr;
+  size_t elements = 0;
+  for (const Header& header : headers) {
+    if (header.id != HeaderId::kConnection) continue;
+    elements += 1 + static_cast<size_t>(std::count(header.value.begin(), header.value.end(), ','));
+  }
+  return elements > kMaxConnectionElements ? "too many elements in Connection" : nullptr;
+}
+
 ParseError ParseRequest(std::string_view bytes, const HeadScanner& scanner,
                         const HeadLimits& limits, RequestHead* head) {
   head->headers.Clear();
@@ -114,6 +125,7 @@ ParseError ParseRequest(std::string_view bytes, const HeadScanner& scanner,
   error = ParseFieldLines(bytes.substr(end + 2), limits, &head->headers);
   if (error.status != 0) return error;
   if (const char* const reason = RefuseAliases(head->headers)) return BadRequest(reason);
+  if (const char* const reason = RefuseLongConnection(head->headers)) return BadRequest(reason);
   if (const char* const reason = ReadHost(head)) return BadRequest(reason);
   if (const char* const reason = ReadFraming(head->version, &head->headers, &head->body))
     return BadRequest(reason);
@@ -166,6 +178,7 @@ ParseError ParseResponse(std::string_view bytes, const HeadScanner& scanner,
 
   const ParseError error = ParseFieldLines(bytes.substr(line.size() + 2), limits, &head->headers);
   if (error.status != 0) return {502, error.reason};
+  if (const char* const reason = RefuseLongConnection(head->headers)) return {502, reason};
   if (const char* const reason = ReadResponseBody(request_method, head)) return {502, reason};
   head->upgrade = head->status == 101 && HasUpgrade(head->headers);
   return {};

@@ -15,7 +15,8 @@
 //   - a status line without the space before an empty reason phrase.
 //
 // Refused though RFC 9112 does not ask for it: in requests, a known header's name written with '_'
-// for '-', which servers of the CGI family take for the header itself.
+// for '-', which servers of the CGI family take for the header itself; a Connection of more than
+// kMaxConnectionElements elements, empty ones included, in all its lines.
 //
 // What the parser changes in the headers, so that what is sent on says one thing only: repeated or
 // padded Content-Length values, Host under an absolute-form target, an Expect that does not apply
@@ -37,6 +38,8 @@
 #include "core/http/head.h"
 
 namespace pillion::http {
+
+inline constexpr size_t kMaxConnectionElements = 32;
 
 struct HeadLimits {
   size_t max_header_bytes =

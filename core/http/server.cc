@@ -19,7 +19,12 @@ constexpr uint64_t kMaxSkippedBytes = 64 * 1024;
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
 
+// The most that is sent at a time, and has to be taken within the send timeout.
+constexpr size_t kMaxSend = 64 * 1024;
+
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+constexpr char kBroken[] = "an informational answer was cut off";
 
 bool MayHaveBody(std::string_view method, int status) {
   return method != "HEAD" && status >= 200 && status != 204 && status != 304;
@@ -33,21 +38,35 @@ void ServerContext::Drain() {
 }
 
 ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
-                               const bool& draining, net::CancelScope& connection_scope)
+                               const bool& draining, net::Duration send_timeout,
+                               net::CancelScope& connection_scope)
     : socket_(socket),
       in_(in),
       caller_(caller),
       draining_(draining),
+      connection_scope_(connection_scope),
       scope_(connection_scope.loop(), &connection_scope),
       body_(socket, in),
       writer_(socket),
-      start_time_(connection_scope.loop().now()) {}
+      start_time_(connection_scope.loop().now()),
+      send_timeout_(send_timeout) {}
+
+class ServerExchange::SendScope : public net::CancelScope {
+ public:
+  SendScope(const ServerExchange& exchange, net::CancelScope& scope)
+      : CancelScope(scope.loop(), &scope) {
+    if (exchange.send_timeout_ == net::Duration::zero()) return;
+    SetDeadline(loop().now() + exchange.send_timeout_, "the caller does not take its answer");
+  }
+};
 
 net::Task<absl::Status> ServerExchange::SendContinue(net::CancelScope& scope) {
   if (!std::exchange(continue_due_, false)) co_return absl::OkStatus();
   // A caller that sent its body without waiting needs no permission any more.
   if (!in_.empty() || writer_.started()) co_return absl::OkStatus();
-  absl::Status sent = co_await socket_.Send(scope, kContinue);
+  SendScope sending(*this, scope);
+  absl::Status sent = co_await socket_.Send(sending, kContinue);
+  if (!sent.ok()) broken_ = true;
   co_return sent;
 }
 
@@ -68,6 +87,7 @@ absl::StatusOr<std::string_view> ServerExchange::ReadBufferedBody() {
 net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string_view first,
                                                  bool end, net::CancelScope& scope) {
   PILLION_CHECK(!writer_.started());
+  if (broken_) co_return absl::AbortedError(kBroken);
   response_status_ = head.status;
   upgraded_ = head.status == 101;
   BodyFraming framing = head.body;
@@ -100,26 +120,42 @@ net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string
     head.headers.Remove(HeaderId::kConnection);
     if (!keep_alive_) head.headers.Add(HeaderId::kConnection, "close");
   }
-  absl::Status status = co_await writer_.SendHead(head, framing, first, end, scope);
+  const std::string_view piece = first.substr(0, kMaxSend);
+  first.remove_prefix(piece.size());
+  absl::Status status;
+  {
+    SendScope sending(*this, scope);
+    status = co_await writer_.SendHead(head, framing, piece, end && first.empty(), sending);
+  }
+  if (status.ok() && !first.empty()) status = co_await SendBody(first, end, scope);
   co_return status;
 }
 
 net::Task<absl::Status> ServerExchange::SendBody(std::string_view piece, bool end,
                                                  net::CancelScope& scope) {
   if (drop_body_ || writer_.done()) co_return absl::OkStatus();
-  absl::Status status = co_await writer_.SendBody(piece, end, scope);
+  absl::Status status;
+  do {
+    const std::string_view next = piece.substr(0, kMaxSend);
+    piece.remove_prefix(next.size());
+    SendScope sending(*this, scope);
+    status = co_await writer_.SendBody(next, end && piece.empty(), sending);
+  } while (status.ok() && !piece.empty());
   co_return status;
 }
 
 net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& head,
                                                           net::CancelScope& scope) {
   if (request_.version == Version::kHttp10 || writer_.started()) co_return absl::OkStatus();
+  if (broken_) co_return absl::AbortedError(kBroken);
   if (head.status == 100) {
     if (!continue_due_) co_return absl::OkStatus();
     continue_due_ = false;
   }
   MessageWriter writer(socket_);
-  absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, scope);
+  SendScope sending(*this, scope);
+  absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, sending);
+  if (!status.ok()) broken_ = true;
   co_return status;
 }
 
@@ -183,7 +219,8 @@ class ServerConnection {
 
   net::Task<bool> ServeOne() {
     served_ = true;
-    ServerExchange exchange(socket_, in_, caller_, context_.draining, scope_);
+    ServerExchange exchange(socket_, in_, caller_, context_.draining, context_.options.send_timeout,
+                            scope_);
     const bool begun = co_await ReadHead(exchange);
     if (!begun) co_return false;
     co_await context_.handler.Handle(exchange);

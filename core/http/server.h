@@ -26,6 +26,7 @@ struct ServerOptions {
   HeadLimits head;
   net::Duration request_headers_timeout = std::chrono::seconds(10);  // from a request's first byte
   net::Duration idle_timeout = std::chrono::seconds(300);            // between requests
+  net::Duration send_timeout = std::chrono::seconds(60);  // see ServerExchange::LimitSends()
 };
 
 // One request and its answer. Made by the connection, lives until the handler returns.
@@ -34,7 +35,8 @@ class ServerExchange {
   // `caller` is the peer's address without its port. `draining`, true from any time on, makes an
   // answer that has not begun by then the connection's last.
   ServerExchange(net::Socket& socket, net::Buffer& in, std::string_view caller,
-                 const bool& draining, net::CancelScope& connection_scope);
+                 const bool& draining, net::Duration send_timeout,
+                 net::CancelScope& connection_scope);
 
   // The request. The handler may edit its headers. Views point into memory that stays until the end
   // of the exchange.
@@ -60,7 +62,8 @@ class ServerExchange {
   // body is framed: with kNone it is empty; kLength needs exactly that many bytes; with kChunked or
   // kUntilClose the length is unknown, and it is chunked, or ended with the connection for an
   // HTTP/1.0 caller. The framing and connection headers are set here; a body that must not be sent
-  // (HEAD, 204, 304) is dropped. Errors: the scope's, the socket's: the caller is gone.
+  // (HEAD, 204, 304) is dropped. Errors, of all that send: the scope's, the socket's: the caller is
+  // gone; DeadlineExceeded: it does not take what it is sent (LimitSends).
   net::Task<absl::Status> SendHead(ResponseHead& head, std::string_view first, bool end,
                                    net::CancelScope& scope);
   // Sends a piece of the body. After an error the connection closes, with a reset if the body is
@@ -78,6 +81,11 @@ class ServerExchange {
   int response_status() const { return response_status_; }
   uint64_t response_bytes() const { return writer_.bytes(); }
 
+  // From here on a caller that takes longer than `timeout` for a piece of the answer (of 64 KiB at
+  // most, so that a slow one is not taken for one that has stopped) is given up. 0: never. At first
+  // it is ServerOptions::send_timeout.
+  void LimitSends(net::Duration timeout) { send_timeout_ = timeout; }
+
   // Makes this the connection's last exchange.
   void CloseAfter() { keep_alive_ = false; }
 
@@ -85,6 +93,8 @@ class ServerExchange {
   // when the caller closes its side. Every wait of the exchange should happen in it or in a scope
   // below it.
   net::CancelScope& scope() { return scope_; }
+  // The one above it, which a caller who leaves does not cancel: for what has to be done anyway.
+  net::CancelScope& connection_scope() { return connection_scope_; }
   // From here on a caller that closes its side cancels the exchange. REQUIRES: the body has been
   // read to its end, as a caller may leave after having sent it. (Half-closing callers count as
   // gone.)
@@ -103,22 +113,28 @@ class ServerExchange {
  private:
   friend class ServerConnection;
 
+  // A scope below `scope` for one send.
+  class SendScope;
+
   net::Socket& socket_;
   net::Buffer& in_;
   const std::string_view caller_;
   const bool& draining_;
   net::Buffer head_bytes_;
+  net::CancelScope& connection_scope_;
   net::CancelScope scope_;
   RequestHead request_;
   std::optional<ParseError> parse_error_;
   BodyReader body_;
   MessageWriter writer_;
   net::TimePoint start_time_;
+  net::Duration send_timeout_;
   int response_status_ = 0;
   bool keep_alive_ = true;
   bool continue_due_ = false;
   bool drop_body_ = false;  // the answer must not have the body that is given
   bool upgraded_ = false;
+  bool broken_ = false;  // a part of an informational answer was sent: nothing can follow
 };
 
 // Answers requests. One per listener and loop; outlives its connections.

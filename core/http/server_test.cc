@@ -19,8 +19,15 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// More than the kernel keeps for a connection whose other end does not read.
+const std::string& Large() {
+  static const std::string* const large = new std::string(64 << 20, 'x');
+  return *large;
+}
+
 // Answers /echo with the request's body, /chunked with two pieces of unknown length, /early without
-// reading the body, /half with a part of the promised body, and everything else with the path.
+// reading the body, /half with a part of the promised body, /large with Large(), and everything
+// else with the path.
 class TestHandler : public RequestHandler {
  public:
   net::Task<void> Handle(ServerExchange& exchange) override {
@@ -50,10 +57,14 @@ class TestHandler : public RequestHandler {
       if (path == "/half") co_return;
       (void)co_await exchange.SendBody("two", false, scope);
       (void)co_await exchange.SendBody("", true, scope);
+    } else if (path == "/large") {
+      sent = co_await exchange.SendWhole(200, "text/plain", Large(), scope);
     } else {
       (void)co_await exchange.SendWhole(200, "text/plain", path, scope);
     }
   }
+
+  absl::Status sent;  // what became of /large
 };
 
 struct Fixture {
@@ -66,6 +77,7 @@ struct Fixture {
   static ServerOptions Options() {
     ServerOptions options;
     options.request_headers_timeout = milliseconds(200);
+    options.send_timeout = milliseconds(300);
     options.head.max_header_bytes = 2048;
     return options;
   }
@@ -186,6 +198,39 @@ TEST(ServerConnection, RefusesAHeadThatIsTooLarge) {
 TEST(ServerConnection, ResetsTheConnectionWhenAnAnswerIsCutOff) {
   const std::string answer = Answer("GET /half HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_NE(answer.find("reset"), std::string::npos) << answer;
+}
+
+TEST(ServerConnection, SendsALargeAnswerWhole) {
+  const std::string answer = Answer("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, Large().size());
+}
+
+net::Task<void> AskAndTakeNothing(Fixture& fixture) {
+  net::CancelScope scope(*fixture.loop);
+  scope.SetDeadline(fixture.loop->now() + seconds(20), "test");
+  absl::StatusOr<net::Listener> listener =
+      net::Listener::Bind(*fixture.loop, *net::Address::Parse("127.0.0.1:0"), {});
+  absl::StatusOr<net::Socket> client =
+      co_await net::Socket::Connect(*fixture.loop, listener->address(), scope);
+  absl::StatusOr<net::Socket> server = co_await listener->Accept(scope);
+  fixture.connections.Spawn(
+      ServeConnection(std::move(*server), fixture.context, fixture.connections.scope()));
+  (void)co_await client->Send(scope, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+  absl::Status ended = co_await fixture.connections.Join(scope);
+  EXPECT_TRUE(ended.ok()) << ended;
+  client->Close();
+  co_await fixture.connections.Join();
+  fixture.loop->Stop();
+}
+
+TEST(ServerConnection, GivesUpACallerThatDoesNotTakeItsAnswer) {
+  Fixture fixture;
+  {
+    net::TaskGroup group(*fixture.loop);
+    group.Spawn(AskAndTakeNothing(fixture));
+    fixture.loop->Run();
+  }
+  EXPECT_TRUE(absl::IsDeadlineExceeded(fixture.handler.sent)) << fixture.handler.sent;
 }
 
 net::Task<void> ClientRoundTrips(Fixture& fixture, std::vector<std::string>& bodies) {

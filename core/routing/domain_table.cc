@@ -60,31 +60,32 @@ DomainPattern DomainPattern::Parse(std::string_view domain) {
   return pattern;
 }
 
-absl::Status DomainTable::Add(std::string_view domain, size_t virtual_host) {
+absl::Status DomainTable::Add(std::string_view domain, Place place) {
   DomainPattern pattern = DomainPattern::Parse(domain);
   // What is longer than an authority can be is never looked up.
   if (pattern.name.size() > kMaxAuthorityBytes) return absl::OkStatus();
   Group& group = groups_[pattern.kind];
   group.lengths.set(pattern.name.size());
   const bool is_new =
-      group.hosts.try_emplace(Key(std::move(pattern.name), pattern.port), virtual_host).second;
+      group.places.try_emplace(Key(std::move(pattern.name), pattern.port), place).second;
   return is_new ? absl::OkStatus()
                 : absl::AlreadyExistsError(StrCat("duplicate domain '", domain, "'"));
 }
 
-std::optional<size_t> DomainTable::Group::Find(std::string_view name, uint16_t port) const {
+std::optional<DomainTable::Place> DomainTable::Group::Find(std::string_view name,
+                                                           uint16_t port) const {
   if (!lengths.test(name.size())) return std::nullopt;
-  auto found = hosts.find(KeyView(ToAbsl(name), port));
-  if (found == hosts.end() && port != 0) found = hosts.find(KeyView(ToAbsl(name), 0));
-  if (found == hosts.end()) return std::nullopt;
+  auto found = places.find(KeyView(ToAbsl(name), port));
+  if (found == places.end() && port != 0) found = places.find(KeyView(ToAbsl(name), 0));
+  if (found == places.end()) return std::nullopt;
   return found->second;
 }
 
-std::optional<size_t> DomainTable::Find(std::string_view authority) const {
+std::optional<DomainTable::Place> DomainTable::FindPlace(std::string_view authority) const {
   if (authority.size() > kMaxAuthorityBytes) return std::nullopt;
   Buffer buffer;
   const auto [host, port] = Split(ToLower(authority, &buffer), kHttpPort);
-  std::optional<size_t> found = groups_[DomainPattern::kExact].Find(host, port);
+  std::optional<Place> found = groups_[DomainPattern::kExact].Find(host, port);
   if (found.has_value()) return found;
   // Suffixes begin with a dot, prefixes end with one; the star stands for one character at least.
   for (size_t dot = host.find('.', 1); dot != std::string_view::npos;

@@ -39,13 +39,25 @@ class DomainTable {
   // (RFC 1035 section 2.3.4).
   static constexpr size_t kMaxAuthorityBytes = 255;
 
-  // Makes `domain` lead to `virtual_host`. ALREADY_EXISTS if one that means the same was added.
-  absl::Status Add(std::string_view domain, size_t virtual_host);
+  // Where a domain stands in the policy.
+  struct Place {
+    size_t virtual_host;
+    size_t domain;  // of those of the virtual host
+  };
 
-  // The virtual host of the domain that says most about `authority`: by kind, then the longest
-  // name, then one with the port before one without; nullopt if there is none. An authority
-  // without a port has that of HTTP, 80. No allocation.
-  std::optional<size_t> Find(std::string_view authority) const;
+  // Makes `domain` lead to `place`. ALREADY_EXISTS if one that means the same was added.
+  absl::Status Add(std::string_view domain, Place place);
+
+  // The domain that says most about `authority`: by kind, then the longest name, then one with the
+  // port before one without; nullopt if there is none. An authority without a port has that of
+  // HTTP, 80. No allocation.
+  std::optional<Place> FindPlace(std::string_view authority) const;
+  // Its virtual host.
+  std::optional<size_t> Find(std::string_view authority) const {
+    const std::optional<Place> place = FindPlace(authority);
+    if (!place.has_value()) return std::nullopt;
+    return place->virtual_host;
+  }
 
  private:
   // A name and a port; looked up without making a string.
@@ -62,9 +74,9 @@ class DomainTable {
 
   // The domains of one kind.
   struct Group {
-    std::optional<size_t> Find(std::string_view name, uint16_t port) const;
+    std::optional<Place> Find(std::string_view name, uint16_t port) const;
 
-    absl::flat_hash_map<Key, size_t, Hash, Equal> hosts;
+    absl::flat_hash_map<Key, Place, Hash, Equal> places;
     std::bitset<kMaxAuthorityBytes + 1> lengths;  // of the names, so that few are looked up in vain
   };
 

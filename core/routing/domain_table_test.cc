@@ -14,7 +14,7 @@ namespace {
 DomainTable TableOf(std::initializer_list<const char*> domains) {
   DomainTable table;
   size_t host = 0;
-  for (const char* domain : domains) EXPECT_TRUE(table.Add(domain, host++).ok()) << domain;
+  for (const char* domain : domains) EXPECT_TRUE(table.Add(domain, {host++, 0}).ok()) << domain;
   return table;
 }
 
@@ -101,9 +101,10 @@ TEST(DomainTable, FindsWhateverTheDots) {
 
 TEST(DomainTable, RefusesADuplicate) {
   DomainTable table;
-  ASSERT_TRUE(table.Add("*.local:80", 0).ok());
-  ASSERT_TRUE(table.Add("*.local", 0).ok());
-  EXPECT_EQ(table.Add("*.LOCAL:80", 1).ToString(), "ALREADY_EXISTS: duplicate domain '*.LOCAL:80'");
+  ASSERT_TRUE(table.Add("*.local:80", {0, 0}).ok());
+  ASSERT_TRUE(table.Add("*.local", {0, 1}).ok());
+  EXPECT_EQ(table.Add("*.LOCAL:80", {1, 0}).ToString(),
+            "ALREADY_EXISTS: duplicate domain '*.LOCAL:80'");
 }
 
 }  // namespace

@@ -44,11 +44,11 @@ std::optional<std::string_view> MatchingDomain(const VirtualHost& host,
   DomainTable domains;
   size_t position = 0;
   for (const std::string& domain : host.domains()) {
-    domains.Add(domain, position++).IgnoreError();  // a table has no duplicates
+    domains.Add(domain, {0, position++}).IgnoreError();  // a table has no duplicates
   }
-  const std::optional<size_t> found = domains.Find(authority);
+  const std::optional<DomainTable::Place> found = domains.FindPlace(authority);
   if (!found.has_value()) return std::nullopt;
-  return host.domains(static_cast<int>(*found));
+  return host.domains(static_cast<int>(found->domain));
 }
 
 std::string Domains(const VirtualHost& host, size_t limit) {
@@ -59,10 +59,10 @@ std::string Domains(const VirtualHost& host, size_t limit) {
   return domains;
 }
 
+// `domain` is the one that `authority` belongs to, if any.
 std::string VirtualHostLine(const VirtualHost& host, bool is_taken, std::string_view authority,
-                            const Limits& limits) {
+                            std::optional<std::string_view> domain, const Limits& limits) {
   const std::string subject = StrCat("virtual host ", Quoted(host.name()), ": ");
-  const std::optional<std::string_view> domain = MatchingDomain(host, authority);
   if (!domain.has_value()) {
     return StrCat(subject, "no: ", Quoted(authority), " is none of ",
                   Domains(host, limits.domains));
@@ -75,19 +75,20 @@ std::string VirtualHostLine(const VirtualHost& host, bool is_taken, std::string_
 // One line for each virtual host in order; the one taken always is among them.
 void AddVirtualHosts(const Policy& policy, std::optional<size_t> taken, std::string_view authority,
                      const Limits& limits, std::vector<std::string>* lines) {
+  const auto line = [&](size_t index) {
+    const VirtualHost& host = policy.virtual_hosts(static_cast<int>(index));
+    // Where none is taken, none has a domain that matches; looking for it is for operators, too
+    // slow for a call.
+    const auto domain = taken.has_value() ? MatchingDomain(host, authority) : std::nullopt;
+    return VirtualHostLine(host, taken == index, authority, domain, limits);
+  };
   const size_t count = policy.virtual_hosts().size();
   const size_t shown = std::min(count, limits.virtual_hosts);
-  for (size_t i = 0; i < shown; ++i) {
-    lines->push_back(
-        VirtualHostLine(policy.virtual_hosts(static_cast<int>(i)), taken == i, authority, limits));
-  }
+  for (size_t i = 0; i < shown; ++i) lines->push_back(line(i));
   const bool taken_is_hidden = taken.has_value() && *taken >= shown;
   const size_t hidden = count - shown - (taken_is_hidden ? 1 : 0);
   if (hidden > 0) lines->push_back(AndMore(hidden));
-  if (taken_is_hidden) {
-    lines->push_back(
-        VirtualHostLine(policy.virtual_hosts(static_cast<int>(*taken)), true, authority, limits));
-  }
+  if (taken_is_hidden) lines->push_back(line(*taken));
 }
 
 std::string RouteLine(const CompiledRoute& route, std::string_view why) {
@@ -156,15 +157,16 @@ Explanation Explain(const RouteTable& table, const RequestView& request) {
 
 std::vector<std::string> NoRouteWhy(const RouteTable& table, const RequestView& request) {
   std::vector<std::string> lines;
-  const std::optional<size_t> host = table.domains().Find(request.authority);
-  if (!host.has_value()) {
-    AddVirtualHosts(table.policy(), host, request.authority, kForCallers, &lines);
+  const std::optional<DomainTable::Place> place = table.domains().FindPlace(request.authority);
+  if (!place.has_value()) {
+    AddVirtualHosts(table.policy(), std::nullopt, request.authority, kForCallers, &lines);
     lines.push_back(NoVirtualHost(request.authority));
     return lines;
   }
-  const VirtualHost& taken = table.policy().virtual_hosts(static_cast<int>(*host));
-  const size_t first = table.first_route(*host);
-  lines.push_back(VirtualHostLine(taken, true, request.authority, kForCallers));
+  const VirtualHost& taken = table.policy().virtual_hosts(static_cast<int>(place->virtual_host));
+  const size_t first = table.first_route(place->virtual_host);
+  const std::string& domain = taken.domains(static_cast<int>(place->domain));
+  lines.push_back(VirtualHostLine(taken, true, request.authority, domain, kForCallers));
   AddRoutes(table, first, first + taken.routes().size(), request, kForCallers, &lines);
   lines.push_back(NoRoute(taken, request));
   return lines;

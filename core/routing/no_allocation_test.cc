@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "core/routing/explain.h"
 #include "core/routing/route_table.h"
 #include "core/routing/test_table.h"
+#include "core/strings.h"
 
 namespace {
 size_t allocations = 0;
@@ -49,6 +51,23 @@ TEST(RouteTable, DoesNotAllocateToMatch) {
   const int index = Match(*table, request);
   EXPECT_EQ(allocations, before);
   EXPECT_EQ(index, 23);
+}
+
+TEST(NoRouteWhy, IsCheapHoweverManyDomainsThereAre) {
+  std::string yaml = "virtual_hosts:\n";
+  for (int host = 0; host < 5; ++host) {
+    StrAppend(&yaml, "- name: v", host, "\n  domains: [v", host);
+    for (int i = 0; i < 500; ++i) StrAppend(&yaml, ", d", i, ".of-v", host);
+    StrAppend(&yaml, "]\n");
+  }
+  const auto table = TableOf(yaml);
+  for (const char* authority : {"nobody", "d17.of-v2"}) {
+    const TestRequest request{.authority = authority};
+    const size_t before = allocations;
+    const std::vector<std::string> why = NoRouteWhy(*table, request.view());
+    EXPECT_LT(allocations - before, 200u) << authority;
+    EXPECT_FALSE(why.empty());
+  }
 }
 
 }  // namespace

@@ -39,8 +39,9 @@ absl::StatusOr<std::shared_ptr<const RouteTable>> RouteTable::Compile(
 
 absl::Status RouteTable::AddVirtualHost(const VirtualHost& host, size_t position) {
   const std::string place = StrCat("virtual_hosts[", position, "]");
+  size_t index = 0;
   for (const std::string& domain : host.domains()) {
-    const absl::Status added = domains_.Add(domain, position);
+    const absl::Status added = domains_.Add(domain, {position, index++});
     if (!added.ok()) return At(StrCat(place, ".domains"), added);
   }
   const size_t first = routes_.size();

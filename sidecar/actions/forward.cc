@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/numbers.h"
 #include "core/config/units.h"
 #include "core/http/header_rules.h"
 #include "core/http/tunnel.h"
@@ -41,8 +42,21 @@ std::string_view FlagOf(upstream::AcquireFailure failure) {
   return "";
 }
 
+// What Retry-After of a 429 or 503 asks for (RFC 9110 section 10.2.3), in seconds; a date stands
+// for a wait that is too long for a caller.
+net::Duration RetryAfter(const http::ResponseHead& head) {
+  if (head.status != 429 && head.status != 503) return net::Duration::zero();
+  uint32_t seconds = 0;
+  const bool is_number =
+      absl::SimpleAtoi(ToAbsl(head.headers.Value(http::HeaderId::kRetryAfter)), &seconds);
+  return is_number ? std::chrono::seconds(seconds) : net::Duration::zero();
+}
+
 // Of one call; an upstream that sends more before its answer is not going to send one.
 constexpr int kMaxInformational = 100;
+
+// How long the event of a call may take to become durable. A commit takes milliseconds.
+constexpr auto kStorePatience = std::chrono::seconds(10);
 
 // One forwarded call, from the request to the end of the answer.
 class Forwarding {
@@ -66,6 +80,11 @@ class Forwarding {
       co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
       co_return;
     }
+    const http::NormalizedPath path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
+    if (path.error != nullptr) {
+      co_await Fail(call_, 400, "DPE", path.error);
+      co_return;
+    }
     upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
     if (!slot) {
       const std::string detail = StrCat("cluster '", cluster_.name,
@@ -74,7 +93,7 @@ class Forwarding {
       co_await Fail(call_, 503, "UO", detail);
       co_return;
     }
-    PrepareRequest();
+    PrepareRequest(path.path);
     if (body_.complete()) call_.exchange.CancelWhenCallerLeaves();
     bool again = true;
     while (again) again = co_await Attempt();
@@ -96,7 +115,7 @@ class Forwarding {
   telemetry::ClusterStats& stats() { return call_.services.clusters.stats(cluster_); }
 
   // Turns the caller's request head into the one that goes upstream.
-  void PrepareRequest() {
+  void PrepareRequest(std::string_view path) {
     http::RequestHead& request = call_.request();
     upgrade_ = request.upgrade;
     http::RemoveHopByHop(&request.headers,
@@ -108,13 +127,14 @@ class Forwarding {
     }
     // HTTP/1.1 wants one even where the caller spoke HTTP/1.0 (RFC 9112 section 3.2).
     if (!request.headers.Has(http::HeaderId::kHost)) request.headers.Add(http::HeaderId::kHost, "");
-    request.path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
+    request.path = path;
     http::SetFraming(&request.headers, request.body);
   }
 
   // True when another attempt is to follow.
   net::Task<bool> Attempt() {
     ++attempts_;
+    upload_ = RequestBody::UploadResult();
     upstream::AcquireOptions options;
     options.avoid = tried_;
     options.fresh = fresh_;
@@ -151,18 +171,30 @@ class Forwarding {
     if (!read.ok()) {
       uploads.scope().Cancel(absl::CancelledError("the attempt failed"));
       co_await uploads.Join();
-      again = co_await OnNoAnswer(lease, read);
+      // The attempt's time went by while the upload waited for the caller: no fault of the
+      // upstream.
+      const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
+      if (caller_stopped) {
+        co_await FailForStoppedCaller(read);
+      } else {
+        again = co_await OnNoAnswer(lease, read);
+      }
     } else {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
       stats().rq_xx.Add(head.status);
       const bool retry_due = config_.retry_on.Matches(head.status);
-      const bool retry = retry_due && BeginRetry();
-      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      bool retry = retry_due && BeginRetry();
       if (retry) {
         uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
         co_await uploads.Join();
+        // The upload may still have read a piece, and that may have been too much to keep.
+        retry = body_.replayable();
+      }
+      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      if (retry) {
+        const net::Duration asked_for = RetryAfter(head);
         lease = upstream::Lease();  // waiting needs no connection
-        again = co_await BackOff();
+        again = co_await BackOff(asked_for);
       } else {
         co_await Answer(lease, head);
         // An upstream that answered without reading everything has had enough.
@@ -211,8 +243,9 @@ class Forwarding {
       http::RemoveHopByHop(&head.headers);
       absl::Status passed = co_await call_.exchange.SendInformational(head, scope);
       if (!passed.ok()) {
-        if (!scope_.canceled()) scope_.Cancel(passed);  // the caller is gone
-        co_return passed;
+        const absl::Status gone = absl::AbortedError(passed.message());  // or takes nothing
+        if (!scope_.canceled()) scope_.Cancel(gone);
+        co_return gone;
       }
     }
     const std::string reason =
@@ -238,7 +271,7 @@ class Forwarding {
 
   // Whether another attempt follows, as far as the policy, the request's body and the cluster's
   // budget for retries allow it. A retry beyond the budget is just not made: the caller hears what
-  // there is to hear.
+  // there is to hear. While the upload runs, body_.replayable() has to be asked again after it.
   bool BeginRetry() {
     retry_ = upstream::UseSlot();  // that of the attempt before
     if (attempts_ > config_.num_retries || !body_.replayable() || scope_.canceled()) return false;
@@ -253,11 +286,13 @@ class Forwarding {
     return std::min(limit, config_.max_interval);
   }
 
-  // Waits before the next attempt. False when the call has ended meanwhile.
-  net::Task<bool> BackOff() {
+  // Waits before the next attempt, as long as the upstream asked for if the policy allows it. False
+  // when the call has ended meanwhile.
+  net::Task<bool> BackOff(net::Duration asked_for = net::Duration::zero()) {
     const net::Duration limit = BackOffLimit();
-    const auto wait = net::Duration(
+    const auto jitter = net::Duration(
         telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(limit.count()) + 1));
+    const net::Duration wait = std::max(jitter, std::min(asked_for, config_.max_interval));
     absl::Status slept = co_await net::SleepUntil(loop_.now() + wait, scope_);
     if (slept.ok()) co_return true;
     co_await FailCanceled();
@@ -282,6 +317,13 @@ class Forwarding {
     } else {
       call_.record.flag = "DC";
     }
+  }
+
+  net::Task<void> FailForStoppedCaller(const absl::Status& timeout) {
+    call_.exchange.CloseAfter();
+    const std::string detail =
+        StrCat("the rest of the request did not arrive within ", FromAbsl(timeout.message()));
+    co_await Fail(call_, 408, "DPE", detail);
   }
 
   net::Task<bool> OnNoConnection(const upstream::AcquireResult& acquired) {
@@ -342,16 +384,19 @@ class Forwarding {
 
   // Passes the answer on.
   net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
+    retry_ = upstream::UseSlot();  // no longer one: others may be repeated while this one streams
     if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
     if (config_.emitter != nullptr) {
-      // Whether the caller waits or not: what has happened upstream is to be told.
-      net::CancelScope unhurried(loop_);
+      // Whether the caller waits or not, and the route's time is up or not: what has happened
+      // upstream is to be told.
+      net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
+      unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
       absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
       if (!emitted.ok()) {
         const std::string detail =
             StrCat("the upstream answered ", head.status,
                    ", but the event could not be stored: ", FromAbsl(emitted.message()));
-        co_await Fail(call_, 503, "", detail);
+        co_await Fail(call_, 503, "OM", detail);
         co_return;
       }
     }
@@ -369,6 +414,7 @@ class Forwarding {
       co_await Fail(call_, 502, "UPE", detail);
       co_return;
     }
+    call_.exchange.LimitSends(config_.idle_timeout);
     absl::Status sent =
         co_await call_.exchange.SendHead(head, *piece, connection.body_done(), scope_);
     while (sent.ok() && !connection.body_done()) {
@@ -387,16 +433,20 @@ class Forwarding {
       }
       sent = co_await call_.exchange.SendBody(*piece, connection.body_done(), scope_);
     }
-    if (!sent.ok()) {
-      call_.record.flag = absl::IsDeadlineExceeded(scope_.status()) ? "UT" : "DC";
-    }
+    if (!sent.ok()) call_.record.flag = FlagOfFailedSend(sent);
+  }
+
+  std::string_view FlagOfFailedSend(const absl::Status& sent) const {
+    if (absl::IsDeadlineExceeded(scope_.status())) return "UT";
+    return absl::IsDeadlineExceeded(sent) ? "SI" : "DC";
   }
 
   // From here on bytes go both ways, unread.
   net::Task<void> SwitchProtocols(http::ClientConnection& connection, http::ResponseHead& head) {
+    call_.exchange.LimitSends(config_.idle_timeout);
     absl::Status sent = co_await call_.exchange.SendHead(head, {}, true, scope_);
     if (!sent.ok()) {
-      call_.record.flag = "DC";
+      call_.record.flag = FlagOfFailedSend(sent);
       co_return;
     }
     scope_.ClearDeadline();

@@ -42,7 +42,13 @@ class Redirect final : public Action {
 
   net::Task<void> Run(Call& call) const override {
     call.record.mode = "redirect";
-    const std::string location = Location(call);
+    std::string scratch;
+    const http::NormalizedPath path = rewrite_.Apply(call.path, &scratch);
+    if (path.error != nullptr) {
+      co_await Fail(call, 400, "DPE", path.error);
+      co_return;
+    }
+    const std::string location = Location(call, path.path);
     http::ResponseHead head;
     head.status = StatusOf(config_.response_code());
     head.headers.Add(http::HeaderId::kLocation, location);
@@ -51,7 +57,7 @@ class Redirect final : public Action {
   }
 
  private:
-  std::string Location(const Call& call) const {
+  std::string Location(const Call& call, std::string_view path) const {
     const http::RequestHead& request = call.exchange.request();
     std::string_view authority = request.authority;
     std::string host;
@@ -63,8 +69,6 @@ class Redirect final : public Action {
     }
     const std::string_view scheme =
         config_.scheme_redirect().empty() ? "http" : std::string_view(config_.scheme_redirect());
-    std::string scratch;
-    std::string_view path = rewrite_.Apply(call.path, &scratch);
     if (!config_.path_redirect().empty()) path = config_.path_redirect();
     std::string location = StrCat(scheme, "://", authority, path);
     // A query that the policy's own path brings stays the only one.

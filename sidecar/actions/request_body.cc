@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/check.h"
+
 namespace pillion::sidecar {
 
 absl::Status RequestBody::Begin() {
@@ -16,6 +18,11 @@ absl::Status RequestBody::Begin() {
     replayable_ = true;
   }
   return absl::OkStatus();
+}
+
+std::string_view RequestBody::first() const {
+  PILLION_CHECK(replayable_);
+  return kept_.empty() ? in_place_ : std::string_view(kept_);
 }
 
 void RequestBody::Keep(std::string_view piece) {

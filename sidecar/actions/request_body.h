@@ -25,12 +25,12 @@ class RequestBody {
   // the framing is broken.
   absl::Status Begin();
 
-  // Another attempt can send the body from its start.
+  // Another attempt can send the body from its start. May turn false as long as an Upload() runs.
   bool replayable() const { return replayable_; }
   // All of it has arrived.
   bool complete() const { return exchange_.body_done(); }
   // What an attempt sends along with the head: all that was read so far. REQUIRES: replayable()
-  std::string_view first() const { return kept_.empty() ? in_place_ : std::string_view(kept_); }
+  std::string_view first() const;
 
   // Sends the rest as it arrives, until the end. What ended it otherwise is told apart: a caller
   // that left or sent nonsense, or an upstream that takes no more.

@@ -18,13 +18,22 @@ absl::StatusOr<PathRewrite> PathRewrite::Compile(const config::v1::RouteMatch& m
                                                  std::string_view prefix_rewrite,
                                                  const config::v1::RegexRewrite* regex_rewrite) {
   PathRewrite result;
-  result.prefix_ = prefix_rewrite;
+  if (!prefix_rewrite.empty()) {
+    std::string scratch;
+    const http::NormalizedPath prefix = http::NormalizePath(prefix_rewrite, &scratch);
+    if (prefix.error != nullptr) {
+      return absl::InvalidArgumentError(StrCat("prefix_rewrite: ", prefix.error));
+    }
+    result.prefix_ = prefix.path;
+  }
   switch (match.path_specifier_case()) {
     case config::v1::RouteMatch::kPrefix:
       result.matched_length_ = match.prefix().size();
+      result.matched_slash_ = match.prefix().ends_with('/');
       break;
     case config::v1::RouteMatch::kPathSeparatedPrefix:
       result.matched_length_ = match.path_separated_prefix().size();
+      result.matched_slash_ = match.path_separated_prefix().ends_with('/');
       break;
     case config::v1::RouteMatch::kPath:
       result.matched_length_ = match.path().size();
@@ -44,22 +53,27 @@ absl::StatusOr<PathRewrite> PathRewrite::Compile(const config::v1::RouteMatch& m
   return result;
 }
 
-std::string_view PathRewrite::Apply(std::string_view path, std::string* scratch) const {
+http::NormalizedPath PathRewrite::Apply(std::string_view path, std::string* scratch) const {
+  const bool rewrites = pattern_ != nullptr || !prefix_.empty();
+  if (!rewrites || path == "*") return {path, nullptr};
   if (pattern_ != nullptr) {
     scratch->assign(path);
     re2::RE2::GlobalReplace(scratch, *pattern_, substitution_);
-  } else if (!prefix_.empty()) {
+  } else {
     std::string_view rest = path.substr(std::min(matched_length_, path.size()));
-    // "/" for "/api/" must give "/x" and not "//x" or "x".
+    // "/" for "/api" must give "/x" and not "//x"; "/v2" for "/api/" must give "/v2/x" and not
+    // "/v2x". Otherwise what was matched may have ended within a segment, which stays one.
     scratch->assign(prefix_);
     if (scratch->ends_with('/') && rest.starts_with('/')) rest.remove_prefix(1);
-    if (!scratch->ends_with('/') && !rest.empty() && !rest.starts_with('/')) *scratch += '/';
+    if (matched_slash_ && !scratch->ends_with('/') && !rest.empty()) *scratch += '/';
     scratch->append(rest);
-  } else {
-    return path;
   }
   if (!scratch->starts_with('/')) scratch->insert(0, "/");
-  return *scratch;
+  std::string canonical;
+  const http::NormalizedPath normalized = http::NormalizePath(*scratch, &canonical);
+  if (normalized.error != nullptr) return normalized;
+  if (normalized.path != *scratch) return {{}, "rewritten, the path is not in canonical form"};
+  return {*scratch, nullptr};
 }
 
 }  // namespace pillion::sidecar

@@ -12,12 +12,19 @@ config::v1::RouteMatch Prefix(const char* prefix) {
   return match;
 }
 
+// The path, or why there is none, in parentheses.
+std::string Applied(const PathRewrite& rewrite, const char* path) {
+  std::string scratch;
+  const http::NormalizedPath result = rewrite.Apply(path, &scratch);
+  if (result.error != nullptr) return "(" + std::string(result.error) + ")";
+  return std::string(result.path);
+}
+
 std::string Rewritten(const config::v1::RouteMatch& match, const char* prefix_rewrite,
                       const char* path) {
   const auto rewrite = PathRewrite::Compile(match, prefix_rewrite, nullptr);
   EXPECT_TRUE(rewrite.ok()) << rewrite.status();
-  std::string scratch;
-  return std::string(rewrite->Apply(path, &scratch));
+  return Applied(*rewrite, path);
 }
 
 TEST(PathRewrite, PutsAPrefixInPlaceOfWhatMatched) {
@@ -42,7 +49,7 @@ TEST(PathRewrite, LeavesThePathAsItIsWithoutARule) {
   const auto rewrite = PathRewrite::Compile(Prefix("/"), "", nullptr);
   const std::string path = "/as/it/is";
   std::string scratch;
-  EXPECT_EQ(rewrite->Apply(path, &scratch).data(), path.data()) << "copied for nothing";
+  EXPECT_EQ(rewrite->Apply(path, &scratch).path.data(), path.data()) << "copied for nothing";
 }
 
 TEST(PathRewrite, ReplacesEveryMatchOfAPattern) {
@@ -51,9 +58,8 @@ TEST(PathRewrite, ReplacesEveryMatchOfAPattern) {
   regex.set_substitution("/version-\\1");
   const auto rewrite = PathRewrite::Compile(Prefix("/"), "", &regex);
   ASSERT_TRUE(rewrite.ok()) << rewrite.status();
-  std::string scratch;
-  EXPECT_EQ(rewrite->Apply("/v1/v2", &scratch), "/version-1/version-2");
-  EXPECT_EQ(rewrite->Apply("/other", &scratch), "/other");
+  EXPECT_EQ(Applied(*rewrite, "/v1/v2"), "/version-1/version-2");
+  EXPECT_EQ(Applied(*rewrite, "/other"), "/other");
 }
 
 TEST(PathRewrite, AlwaysGivesAPath) {
@@ -61,9 +67,41 @@ TEST(PathRewrite, AlwaysGivesAPath) {
   regex.set_pattern("^/gone");
   const auto rewrite = PathRewrite::Compile(Prefix("/"), "", &regex);
   ASSERT_TRUE(rewrite.ok()) << rewrite.status();
-  std::string scratch;
-  EXPECT_EQ(rewrite->Apply("/gone", &scratch), "/");
-  EXPECT_EQ(rewrite->Apply("/gonex", &scratch), "/x");
+  EXPECT_EQ(Applied(*rewrite, "/gone"), "/");
+  EXPECT_EQ(Applied(*rewrite, "/gonex"), "/x");
+}
+
+constexpr char kNotCanonical[] = "(rewritten, the path is not in canonical form)";
+
+TEST(PathRewrite, NeverLeadsOutOfThePrefixThatItPuts) {
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/public", "/api../admin"), "/public../admin");
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/public", "/apix"), "/publicx");
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/public/", "/api../admin"), kNotCanonical);
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/", "/api../admin"), kNotCanonical);
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/", "/api./x"), kNotCanonical);
+}
+
+TEST(PathRewrite, NeverMakesUpWhatIsNoCanonicalPath) {
+  const auto rewritten = [](const char* pattern, const char* substitution, const char* path) {
+    config::v1::RegexRewrite regex;
+    regex.set_pattern(pattern);
+    regex.set_substitution(substitution);
+    return Applied(*PathRewrite::Compile(Prefix("/"), "", &regex), path);
+  };
+  EXPECT_EQ(rewritten("x", "", "/public/.x./admin"), kNotCanonical);
+  EXPECT_EQ(rewritten("^/api", "/public/", "/api/x"), kNotCanonical);
+  EXPECT_EQ(rewritten("x", "%", "/x2F"), "(an escaped slash, backslash or NUL in the path)");
+  EXPECT_EQ(rewritten("x", "?", "/x"), "(invalid character in the path)");
+}
+
+TEST(PathRewrite, LeavesTheStarOfOptionsAsItIs) {
+  EXPECT_EQ(Rewritten(Prefix("/"), "/v2", "*"), "*");
+}
+
+TEST(PathRewrite, NormalisesItsPrefixOrSaysWhyItCannot) {
+  EXPECT_EQ(Rewritten(Prefix("/api"), "/%7Eme//x/../y", "/api/z"), "/~me/y/z");
+  const auto rewrite = PathRewrite::Compile(Prefix("/"), "/a b", nullptr);
+  EXPECT_EQ(rewrite.status().message(), "prefix_rewrite: invalid character in the path");
 }
 
 TEST(PathRewrite, SaysWhatIsWrongWithAPattern) {

@@ -35,6 +35,7 @@ class SidecarHeaders : public testing::Test {
     return Response{.headers = {{"Keep-Alive", "timeout=5"},
                                 {"Connection", "x-hop, keep-alive"},
                                 {"X-Hop", "1"},
+                                {"Pillion-Flag", "UF"},
                                 {"Set-Cookie", "a=1"},
                                 {"Set-Cookie", "b=2"}}};
   }};
@@ -110,6 +111,25 @@ TEST_F(SidecarHeaders, TellTheAppWhoCallsOnInboundListenersOnly) {
   EXPECT_EQ(Upstream({{"X-Forwarded-For", "10.0.0.1"}}, "inbound").Header("x-forwarded-for"),
             "10.0.0.1, 127.0.0.1");
   EXPECT_FALSE(Upstream({}).Header("x-forwarded-for"));
+}
+
+TEST_F(SidecarHeaders, LetTheAppAnswerForTheWholeServer) {
+  const auto answer =
+      HttpClient(sidecar_.port("inbound"))
+          .Send({.method = "OPTIONS", .target = "*", .headers = {{"Host", "orders"}}});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 200) << answer->body;
+  EXPECT_EQ(orders_.requests().at(0).method, "OPTIONS");
+  EXPECT_EQ(orders_.requests().at(0).target, "*");
+}
+
+TEST_F(SidecarHeaders, CannotBeForgedByTheApp) {
+  const auto answer = HttpClient(sidecar_.port("inbound")).Get("http://orders/");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->Header("set-cookie").value_or(""), "a=1");
+  EXPECT_FALSE(answer->Header("pillion-flag"));
+  // What another sidecar says on the way is passed on.
+  EXPECT_EQ(HttpClient(sidecar_.port()).Get("http://orders/")->Header("pillion-flag"), "UF");
 }
 
 TEST_F(SidecarHeaders, OfADeliveryReachTheAppThroughItsInboundListener) {

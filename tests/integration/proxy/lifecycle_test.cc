@@ -173,6 +173,23 @@ TEST(Start, MakesTheStoreDirectoryOrSaysWhyItCannot) {
   EXPECT_TRUE(absl::StrContains(run.output, "store.path")) << run.output;
 }
 
+TEST(Start, WarnsOfTooFewDescriptorsForTheConnectionsThatAreAllowed) {
+  TempDir directory;
+  const std::string bootstrap = WriteBootstrap(directory, directory / "policy.yaml",
+                                               {.more = "limits: { max_connections: 512 }"});
+  for (const int descriptors : {512, 1024}) {
+    auto process = harness::Process::Start(
+        {.arguments = {"sh", "-c", absl::StrCat("ulimit -n ", descriptors, "; exec \"$@\""), "sh",
+                       SidecarProgram(), "--config", bootstrap}});
+    ASSERT_TRUE(process.ok()) << process.status();
+    ASSERT_TRUE((*process)->WaitForOutput("admin on").ok()) << (*process)->Output();
+    EXPECT_EQ(absl::StrContains((*process)->Output(), "only 512 descriptors"), descriptors == 512)
+        << (*process)->Output();
+    (*process)->Signal(SIGTERM);
+    EXPECT_EQ((*process)->WaitForExit().value(), ExitStatus::Code(0));
+  }
+}
+
 TEST(Start, WaitsForAPolicyThatIsNotThereYet) {
   TempDir directory;
   const std::string policy = directory / "policy.yaml";

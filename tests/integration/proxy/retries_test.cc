@@ -1,5 +1,7 @@
 // Retries, timeouts, circuit breakers and load balancing, as `route` and `clusters` promise them.
 
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -72,6 +74,12 @@ class Breaking {
   std::atomic<int> attempts_{0};
   Origin origin_;
 };
+
+// By SIGSTOP: the state in /proc/PID/stat comes after the name.
+bool IsStopped(const harness::Process& process) {
+  const auto stat = harness::ReadFile(absl::StrCat("/proc/", process.pid(), "/stat"));
+  return stat.ok() && absl::StrContains(*stat, ") T ");
+}
 
 TEST(Retries, FollowTheStatusThatThePolicyNames) {
   struct Case {
@@ -190,6 +198,37 @@ TEST(Retries, AreNotMadeWhenTheBodyIsTooLargeToKeep) {
   EXPECT_EQ(kept->body, "ok " + small);
 }
 
+// What the caller sends while the upstream answers is read before the upload ends; then the body is
+// too large to be sent again from its start.
+TEST(Retries, AreNotMadeWhenTheBodyOutgrowsTheBufferWithTheAnswer) {
+  std::atomic<bool> begun{false}, stopped{false}, answered{false};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough("\r\n\r\nfirst").ok()) return;
+    begun = true;
+    if (!harness::Eventually([&] { return stopped.load(); })) return;
+    (void)connection.Send("HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\nfailed");
+    answered = true;
+    (void)connection.ReadToEnd();
+  });
+  TestSidecar sidecar(ForwardTo(orders.port(), ", retry_buffer_bytes: 10" + Retry("5xx", 3)));
+  Connection caller = *Connection::Connect(sidecar.port());
+  ASSERT_TRUE(
+      caller.Send("POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 20\r\n\r\nfirst").ok());
+  ASSERT_TRUE(harness::Eventually([&] { return begun.load(); }));
+  // Both are there when the sidecar looks again, the answer first.
+  sidecar.process().Signal(SIGSTOP);
+  ASSERT_TRUE(harness::Eventually([&] { return IsStopped(sidecar.process()); }));
+  stopped = true;
+  ASSERT_TRUE(harness::Eventually([&] { return answered.load(); }));
+  ASSERT_TRUE(caller.Send("0123456789").ok());
+  sidecar.process().Signal(SIGCONT);
+  const auto response = ReadResponse(caller, "POST");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status, 503);
+  EXPECT_EQ(response->body, "failed");
+  EXPECT_EQ(orders.connection_count(), 1u);
+}
+
 TEST(Retries, BeyondTheBudgetAreJustNotMade) {
   Failing orders(503, 1);
   TestSidecar sidecar(
@@ -204,6 +243,47 @@ TEST(Retries, BeyondTheBudgetAreJustNotMade) {
       ForwardTo(often.port(), Retry("5xx", 3), ", circuit_breakers: { max_retries: 1 }"));
   EXPECT_EQ(HttpClient(sidecar.port()).Get("http://orders/")->status, 200);
   EXPECT_EQ(often.attempts(), 4);
+}
+
+TEST(Retries, WaitAsLongAsTheUpstreamAsksUpToThePolicysLimit) {
+  for (const int status : {503, 429, 500}) {
+    std::atomic<int> attempts{0};
+    Origin orders([&](const Request&) {
+      return Response{.status = ++attempts == 1 ? status : 200, .headers = {{"Retry-After", "99"}}};
+    });
+    TestSidecar sidecar(
+        ForwardTo(orders.port(),
+                  ", retry_policy: { retry_on: \"5xx,retriable-status-codes\", "
+                  "retriable_status_codes: [429], retry_back_off: { base_interval: 1ms, "
+                  "max_interval: 500ms } }"));
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(HttpClient(sidecar.port()).Get("http://orders/")->status, 200);
+    const auto waited = std::chrono::steady_clock::now() - begun;
+    EXPECT_GE(waited, std::chrono::milliseconds(status == 500 ? 0 : 500)) << status;
+    EXPECT_LT(waited, std::chrono::seconds(30));
+  }
+}
+
+TEST(Retries, HoldTheirPlaceInTheBudgetUntilTheAnswerBegins) {
+  std::atomic<int> attempts{0};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough("\r\n\r\n").ok()) return;
+    if (++attempts % 2 == 1) {
+      (void)connection.Send("HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    } else {
+      (void)connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
+      (void)connection.ReadToEnd();
+    }
+  });
+  TestSidecar sidecar(
+      ForwardTo(orders.port(), Retry("5xx", 1), ", circuit_breakers: { max_retries: 1 }"));
+  std::vector<Connection> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.push_back(*Connection::Connect(sidecar.port()));
+    ASSERT_TRUE(callers.back().Send("GET / HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+    const auto begun = callers.back().ReadThrough("hello");
+    ASSERT_TRUE(begun.ok()) << begun.status();
+  }
 }
 
 TEST(Timeouts, EndTheCall) {
@@ -238,6 +318,27 @@ TEST(Timeouts, OfOneAttemptLeaveTimeForAnother) {
   const auto response = HttpClient(sidecar.port()).Get("http://orders/");
   EXPECT_EQ(response->status, 504);
   EXPECT_EQ(response->Header("pillion-flag").value_or(""), "UT");
+}
+
+TEST(Timeouts, OfACallerThatStopsInTheMiddleOfItsRequestAreItsOwn) {
+  Origin orders(harness::origin::Hang());
+  TestSidecar sidecar("virtual_hosts: []\n");
+  const std::string limits[] = {", timeout: 200ms", ", timeout: 0s, idle_timeout: 200ms",
+                                Retry("5xx,reset", 3, ", per_try_timeout: 200ms")};
+  for (const std::string& limit : limits) {
+    SCOPED_TRACE(limit);
+    sidecar.SetPolicy(ForwardTo(orders.port(), limit));
+    const size_t before = orders.connection_count();
+    Connection caller = *Connection::Connect(sidecar.port());
+    ASSERT_TRUE(
+        caller.Send("POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 9\r\n\r\nhello").ok());
+    const auto response = ReadResponse(caller, "POST");
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->status, 408) << response->body;
+    EXPECT_EQ(response->Header("pillion-flag").value_or(""), "DPE");
+    EXPECT_EQ(response->Header("connection").value_or(""), "close");
+    EXPECT_EQ(orders.connection_count(), before + 1) << "repeated";
+  }
 }
 
 TEST(Timeouts, OfABodyThatStopsComing) {

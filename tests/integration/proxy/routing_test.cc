@@ -188,6 +188,20 @@ TEST_F(Routing, RewritesPathAndHost) {
   EXPECT_EQ(target_of(Body("/?")), "GET /?");
 }
 
+TEST_F(Routing, RefusesAPathThatTheRewriteLeadsElsewhere) {
+  Start(R"(
+  - { match: { prefix: /api }, route: { cluster: orders, prefix_rewrite: /public } }
+  - { match: { prefix: /root }, route: { cluster: orders, prefix_rewrite: / } }
+  - { match: { prefix: /gone }, redirect: { prefix_rewrite: / } }
+)");
+  EXPECT_TRUE(absl::StartsWith(Body("/api../admin"), "GET /public../admin\n"));
+  for (const char* target : {"/root../admin", "/root%2e%2e/admin", "/gone../admin"}) {
+    const Response response = Call("GET", target);
+    EXPECT_EQ(response.status, 400) << target;
+    EXPECT_EQ(response.Header("pillion-flag").value_or(""), "DPE");
+  }
+}
+
 TEST_F(Routing, EditsHeadersOfRequestsAndAnswers) {
   Start(R"(
   - match: { prefix: / }

@@ -1,5 +1,7 @@
 // HTTP/1.1 on the wire, as callers and upstreams see it.
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -285,6 +287,24 @@ TEST(Callers, ThatStayIdleAreDropped) {
   EXPECT_EQ(Exchange(sidecar, ""), "");
 }
 
+TEST(Callers, ThatTakeNothingOfTheirAnswerAreDropped) {
+  std::atomic<bool> freed{false};
+  Origin orders([&](Connection& connection) {
+    if (!connection.ReadThrough(kEnd).ok()) return;
+    if (!connection.Send("HTTP/1.1 200 OK\r\n\r\n").ok()) return;
+    const std::string piece(64 * 1024, 'x');
+    while (connection.Send(piece).ok()) {
+    }
+    freed = true;
+  });
+  TestSidecar sidecar(ForwardTo(orders.port(), ", timeout: 0s, idle_timeout: 300ms"));
+  Connection connection = ConnectTo(sidecar);
+  ASSERT_TRUE(connection.Send("GET /idle HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+  EXPECT_EQ(sidecar.AccessLine("/idle")["response_flags"], "SI");
+  EXPECT_TRUE(harness::Eventually([&] { return freed.load(); }));
+  EXPECT_FALSE(connection.ReadToEnd().ok()) << "a part passed for the whole";
+}
+
 TEST(Limits, AreAnswered) {
   Origin orders([](const Request&) { return Response{.body = "x"}; });
   TestSidecar sidecar(ForwardTo(orders.port()),
@@ -315,6 +335,27 @@ TEST(Limits, AreAnswered) {
     return statuses == std::vector<std::string>{"200", "200", "200", "503"};
   });
   EXPECT_EQ(statuses, (std::vector<std::string>{"200", "200", "200", "503"}));
+}
+
+// Saying why costs a descriptor for up to a second, which must not become a way to use them all up.
+TEST(Limits, AreToldToSomeOfManyCallersAtATime) {
+  TestSidecar sidecar(ForwardTo(harness::FreePort()), {.more = "limits: { max_connections: 1 }"});
+  std::vector<Connection> callers;
+  int told = 0, closed = 0;
+  EXPECT_TRUE(harness::Eventually([&] {
+    callers.clear();
+    told = closed = 0;
+    for (int i = 0; i < 400; ++i) callers.push_back(ConnectTo(sidecar));
+    for (Connection& caller : callers) {
+      if (!harness::Eventually([&] { return caller.Readable(); }, std::chrono::seconds(1)))
+        continue;
+      const auto answer = caller.ReadSome();
+      (answer.ok() && absl::StartsWith(*answer, "HTTP/1.1 503 ") ? told : closed) += 1;
+    }
+    return closed > 0;
+  })) << told
+      << " told, " << closed << " closed";
+  EXPECT_GT(told, 0);
 }
 
 }  // namespace
