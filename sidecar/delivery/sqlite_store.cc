@@ -1,9 +1,13 @@
 #include "sidecar/delivery/sqlite_store.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cassert>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -25,21 +29,30 @@ void SyncParent(const std::filesystem::path& directory) {
   close(descriptor);
 }
 
+// With its parents.
+absl::Status MakeDirectory(const std::filesystem::path& directory, mode_t mode) {
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error)) return absl::OkStatus();
+  if (directory.has_relative_path()) {
+    PILLION_RETURN_IF_ERROR(MakeDirectory(directory.parent_path(), 0777));
+  }
+  if (mkdir(directory.c_str(), mode) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat("the directory ", directory.native(),
+                                                    " cannot be created (", std::strerror(errno),
+                                                    "); create it, or set another store.path"));
+  }
+  SyncParent(directory);
+  return absl::OkStatus();
+}
+
 absl::Status CreateDirectory(const std::string& name) {
   std::error_code error;
-  const std::filesystem::path directory = std::filesystem::absolute(name, error).lexically_normal();
-  if (std::filesystem::is_directory(directory, error)) return absl::OkStatus();
-  if (std::filesystem::create_directories(directory, error)) {
-    // What is stored is what callers sent: for this user only.
-    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
-    SyncParent(directory);
-  }
-  if (error) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("store ", name, ": the directory cannot be created (", error.message(),
-                     "); create it, or set another store path"));
-  }
-  return absl::OkStatus();
+  std::filesystem::path directory = std::filesystem::absolute(name, error).lexically_normal();
+  if (!directory.has_filename()) directory = directory.parent_path();  // "store/"
+  // What is stored is what callers sent: for this user only.
+  const absl::Status made = MakeDirectory(directory, 0700);
+  return made.ok() ? made
+                   : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
 int StateNumber(Placement placement) {

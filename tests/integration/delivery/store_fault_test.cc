@@ -192,6 +192,8 @@ TEST(Store, IsMadeWithItsParents) {
   SidecarProcess sidecar(Policy(origin), directory / "not/yet/there");
   EXPECT_TRUE(sidecar.Start().ok());
   EXPECT_TRUE(std::filesystem::exists(directory / "not/yet/there/deliveries.db"));
+  EXPECT_EQ(std::filesystem::status(directory / "not/yet/there").permissions(),
+            std::filesystem::perms::owner_all);
 }
 
 TEST(Store, ThatCannotBeMadeIsNamed) {
