@@ -138,6 +138,20 @@ void EngineHarness::FailForNow(const ClaimedDelivery& delivery, int status,
   engine->Complete(delivery.claim, std::move(outcome));
 }
 
+void EngineHarness::EndAborted(const ClaimedDelivery& delivery) {
+  AttemptOutcome outcome;
+  outcome.verdict = AttemptOutcome::Verdict::kAborted;
+  engine->Complete(delivery.claim, std::move(outcome));
+}
+
+void EngineHarness::Postpone(const ClaimedDelivery& delivery, absl::Duration wait) {
+  AttemptOutcome outcome;
+  outcome.verdict = AttemptOutcome::Verdict::kPostponed;
+  outcome.retry_after = wait;
+  outcome.error = "nobody to send it to";
+  engine->Complete(delivery.claim, std::move(outcome));
+}
+
 void EngineHarness::FailForGood(const ClaimedDelivery& delivery, int status, std::string body) {
   AttemptOutcome outcome;
   outcome.verdict = AttemptOutcome::Verdict::kPermanentFailure;

@@ -84,6 +84,9 @@ class EngineHarness {
   void Succeed(const ClaimedDelivery& delivery, int status = 200, std::string body = "");
   void FailForNow(const ClaimedDelivery& delivery, int status = 503,
                   absl::Duration retry_after = {});
+  // What an abort leads to.
+  void EndAborted(const ClaimedDelivery& delivery);
+  void Postpone(const ClaimedDelivery& delivery, absl::Duration wait);
   void FailForGood(const ClaimedDelivery& delivery, int status = 400, std::string body = "");
 
   FakeClock clock;

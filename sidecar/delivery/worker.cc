@@ -189,7 +189,11 @@ void Worker::Undo(const absl::Status& error) {
     running_.erase(it);
   }
   for (auto& [claim, running] : effects.ended) {
-    if (!running.settled) claim_of_row_[running.entry.ref.row] = claim;
+    if (!running.settled) {
+      claim_of_row_[running.entry.ref.row] = claim;
+    } else if (running.entry.ref.ordering_key.has_value()) {
+      settled_with_key_.push_back(claim);
+    }
     running_.emplace(claim, std::move(running));
   }
   for (uint64_t claim : effects.settled) {

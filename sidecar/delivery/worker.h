@@ -9,6 +9,10 @@
 // tried again at growing intervals, one by one, after old data was pruned to make room; nothing is
 // claimed; whoever asks for something gets a transaction of his own, and so the store's present
 // error.
+//
+// An attempt whose delivery is canceled or expires is *settled*: the store has the delivery's end,
+// and the attempt is aborted. Until that is reported, it holds its place, and the next one of its
+// key back.
 #ifndef PILLION_SIDECAR_DELIVERY_WORKER_H_
 #define PILLION_SIDECAR_DELIVERY_WORKER_H_
 
@@ -16,6 +20,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -120,6 +125,7 @@ class Worker {
   absl::Status StartNext(const Target& target);
   void BeginAttempt(ClaimedDelivery claimed, RowId row);
   void Settle(const DeliveryEntry& entry);
+  bool KeyIsHeld(const Target& target, const std::optional<std::string>& key);
   void MarkChanged(const std::string& message_id);
   absl::Time ForgetAt(const DeliveryEntry& entry, DeliveryState state) const;
   void NoteDeadline(absl::Time at) { next_deadline_ = std::min(next_deadline_, at); }
@@ -154,6 +160,7 @@ class Worker {
   absl::flat_hash_map<uint64_t, Running> running_;
   absl::flat_hash_map<RowId, uint64_t> claim_of_row_;  // of those that are not settled
   std::deque<Outcome> outcomes_;                       // not stored yet
+  std::vector<uint64_t> settled_with_key_;             // see KeyIsHeld(); some have ended since
   Watchers watchers_;
   std::deque<ListJob> list_jobs_;
   std::deque<ChangeJob> change_jobs_;

@@ -104,7 +104,8 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command,
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
     const bool start = dispatching_ && !degraded() &&
-                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_);
+                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
+                       !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
@@ -144,7 +145,8 @@ absl::Status Worker::StartNext(const Target& target) {
     return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
   }
   const int concurrency = due->entry.spec.concurrency;
-  if (concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) {
+  if ((concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) ||
+      KeyIsHeld(target, due->entry.ref.ordering_key)) {
     scheduler_.AtLimit(target);
     return absl::OkStatus();
   }
@@ -267,7 +269,21 @@ void Worker::Settle(const DeliveryEntry& entry) {
   if (claim == claim_of_row_.end()) return;
   running_.at(claim->second).settled = true;
   effects_.settled.push_back(claim->second);
+  if (entry.ref.ordering_key.has_value()) settled_with_key_.push_back(claim->second);
   claim_of_row_.erase(claim);
+}
+
+// Whether an attempt of the key that was settled is still under way: its successor waits for that.
+bool Worker::KeyIsHeld(const Target& target, const std::optional<std::string>& key) {
+  if (!key.has_value() || settled_with_key_.empty()) return false;
+  std::erase_if(settled_with_key_, [this](uint64_t claim) {
+    const auto it = running_.find(claim);
+    return it == running_.end() || !it->second.settled;
+  });
+  return std::any_of(settled_with_key_.begin(), settled_with_key_.end(), [&](uint64_t claim) {
+    const DeliveryRef& ref = running_.at(claim).entry.ref;
+    return ref.target == target && ref.ordering_key == key;
+  });
 }
 
 absl::Status Worker::ApplyCancel(CancelCommand& command) {
