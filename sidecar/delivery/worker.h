@@ -72,6 +72,7 @@ class Worker {
     uint64_t claim = 0;
     AttemptOutcome outcome;
     bool stored = false;
+    bool answer_dropped = false;
   };
   // What a transaction has to tell when it is committed, and what to undo if it is not.
   struct Effects {
@@ -105,6 +106,7 @@ class Worker {
   void RunDegraded(std::vector<Command>& writes);
   absl::Status ApplyAll(std::vector<Command>& writes, size_t& applied);
   void RetryStore();
+  void LimitWaitingAnswers();
   void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);
   bool HasWork(const std::vector<Command>& writes) const;
   void NotifyWatchers(const std::string& message_id);
@@ -117,7 +119,7 @@ class Worker {
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
-  absl::Status EndAttempt(const Running& running, const AttemptOutcome& outcome);
+  absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
   absl::Status EndDelivery(const DeliveryEntry& entry, Ending ending);
   absl::Status ApplyDeadlines();

@@ -190,11 +190,12 @@ absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
   if (running.settled) return absl::OkStatus();
   claim_of_row_.erase(running.entry.ref.row);
   // By value: what follows may begin another attempt, and effects_ may move.
-  return EndAttempt(Running(running), outcome.outcome);
+  return EndAttempt(Running(running), outcome);
 }
 
-absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& outcome) {
+absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
   using Verdict = AttemptOutcome::Verdict;
+  const AttemptOutcome& outcome = ended.outcome;
   if (outcome.verdict == Verdict::kAborted || outcome.verdict == Verdict::kPostponed) {
     return Retry(running, outcome);
   }
@@ -213,8 +214,8 @@ absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& ou
   Answer cut;
   ending.last_status = outcome.answer.status;
   ending.last_error = outcome.error;
-  if (outcome.answer.status == 0) {
-    // Nobody answered.
+  if (outcome.answer.status == 0 || ended.answer_dropped) {
+    // Nobody answered, as far as it is known.
   } else if (running.entry.kind == MessageKind::kAsync) {
     ending.answer = &outcome.answer;
   } else if (ending.state == DeliveryState::kFailed) {
