@@ -122,12 +122,13 @@ class AsyncAction final : public Action {
     call.record.operation_id = call.operation_id;
     const net::Duration wait =
         preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
-    if (wait > net::Duration::zero()) {
-      const bool answered = co_await SendResultWithin(call, accepted->id, wait);
-      if (answered) co_return;
-    }
     // A repeated key gets the same answer again, whatever has become of the operation since.
-    co_await respond_.Send(call, kOperations, accepted->id, "pending", preferences.respond_async);
+    std::string_view state = "pending";
+    if (wait > net::Duration::zero()) {
+      state = co_await SendResultWithin(call, accepted->id, wait);
+      if (state.empty()) co_return;
+    }
+    co_await respond_.Send(call, kOperations, accepted->id, state, preferences.respond_async);
   }
 
  private:

@@ -63,6 +63,7 @@ TEST(AsyncPreference, IsAnsweredWith202WhenTheWaitIsOver) {
                                          {{"Prefer", "RESPOND-ASYNC; x=1, wait=1, wait=60, odd"}});
   EXPECT_EQ(accepted.status, 202);
   EXPECT_EQ(accepted.Header("preference-applied"), "respond-async");
+  EXPECT_EQ(ParseJson(accepted).value("status", ""), "running");
   reports.gate().Open();
   EXPECT_EQ(sidecar.AwaitFinal(accepted).value("status", ""), "succeeded");
 }
@@ -92,6 +93,17 @@ TEST(AsyncPolicy, HoldsTheCallForItsWait) {
   const Response accepted = sidecar.Call("POST", "http://orders/slow");
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   EXPECT_EQ(accepted.status, 202);
+}
+
+TEST(AsyncPolicy, TellsWhoWaitsThatTheCallFailed) {
+  Origin origin(origin::Hang());
+  SidecarProcess sidecar(
+      Policy(origin, ", wait: 30s, timeout: 50ms, retry_policy: { num_retries: 0 }"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response failed = sidecar.Call("POST", "http://orders/");
+  EXPECT_EQ(failed.status, 502);
+  EXPECT_EQ(failed.Header("pillion-flag"), "URX");
+  EXPECT_TRUE(absl::StrContains(failed.body, "timeout")) << failed.body;
 }
 
 TEST(AsyncPolicy, AnswersWithWhatAnUnmodifiedCallerExpects) {

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/substitute.h"
+#include "tests/integration/delivery/gate.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
 
@@ -178,7 +179,8 @@ TEST(AsyncRetry, GivesUpOnAnAttemptThatTakesTooLong) {
   EXPECT_EQ(status.value("attempts", 0), 4);
   EXPECT_TRUE(absl::StrContains(status["error"].dump(), "timeout")) << status;
   const Response result = sidecar.Call("GET", Result(accepted));
-  EXPECT_EQ(result.status, 404);
+  EXPECT_EQ(result.status, 502);
+  EXPECT_EQ(result.Header("pillion-flag"), "URX");
   EXPECT_TRUE(absl::StrContains(result.body, "timeout")) << result.body;
 }
 
@@ -191,6 +193,9 @@ TEST(AsyncExpiry, EndsWhatCouldNotBeDoneInTime) {
   const Json status = sidecar.AwaitFinal(sidecar.Call("POST", "http://orders/"));
   EXPECT_EQ(status.value("status", ""), "expired") << status;
   EXPECT_EQ(status.value("attempts", 0), 1);
+  const Response result = sidecar.Call("GET", Result(accepted));
+  EXPECT_EQ(result.status, 504);
+  EXPECT_EQ(result.Header("pillion-flag"), "UT");
 }
 
 TEST(AsyncLimits, RefuseALargeBodyAtOnce) {
