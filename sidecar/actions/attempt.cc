@@ -37,6 +37,11 @@ bool IsCall(const delivery::ClaimedDelivery& delivery) {
   return delivery.message->kind == delivery::MessageKind::kAsync;
 }
 
+// RFC 9110 section 9.2.2.
+bool IsIdempotent(std::string_view method) {
+  return method != "POST" && method != "PATCH" && method != "CONNECT";
+}
+
 // Retry-After (RFC 9110 section 10.2.3): seconds or a date; zero if there is none.
 absl::Duration RetryAfter(const http::HeaderList& headers) {
   const std::string_view value = headers.Value(http::HeaderId::kRetryAfter);
@@ -80,8 +85,9 @@ class Attempt {
     if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
     upstream::Lease lease = *std::move(acquired.lease);
     AttemptOutcome outcome = co_await Exchange(lease);
-    if (stale_) {
-      // The upstream closed an idle connection: no fault of its, and no attempt of ours.
+    if (stale_ && !IsCall(delivery_)) {
+      // The upstream closed an idle connection: no fault of its, and no attempt of ours. A message
+      // may come twice; a call is for its retry_policy to repeat.
       lease = upstream::Lease();
       options.fresh = true;
       acquired = co_await services_.clusters.Acquire(*cluster->second, options, scope_);
@@ -131,9 +137,10 @@ class Attempt {
     absl::Status read = co_await ReadHead(connection, head);
     stale_ = !read.ok() && lease.reused() && !connection.answer_begun() && !scope_.canceled();
     if (!read.ok()) {
-      co_return Failed(
-          absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError : AttemptFailure::kReset,
-          read);
+      co_return Failed(stale_                          ? AttemptFailure::kStale
+                       : absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError
+                                                       : AttemptFailure::kReset,
+                       read);
     }
     lease.stats().rq_xx.Add(head.status);
     AttemptOutcome outcome;
@@ -143,7 +150,9 @@ class Attempt {
     for (const http::Header& header : head.headers) {
       delivery::AppendField(outcome.answer.headers, header.name, header.value);
     }
-    outcome.retry_after = RetryAfter(head.headers);
+    if (!IsCall(delivery_) || head.status == 429 || head.status == 503) {
+      outcome.retry_after = RetryAfter(head.headers);
+    }
     const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
     absl::StatusOr<std::string> answer = co_await CollectAnswerBody(connection, limit, scope_);
     if (answer.ok()) {
@@ -188,7 +197,8 @@ class Attempt {
       failure = AttemptFailure::kTimeout;
     }
     AttemptOutcome outcome = Again(std::string(why.message()));
-    if (IsCall(delivery_) && !RetryConditions().Matches(failure, /*idempotent=*/true)) {
+    if (IsCall(delivery_) &&
+        !RetryConditions().Matches(failure, IsIdempotent(delivery_.message->method))) {
       outcome.verdict = Verdict::kPermanentFailure;
     }
     return outcome;

@@ -134,6 +134,51 @@ TEST(AsyncRetry, WaitsNoLongerThanThePolicyAllows) {
             "succeeded");
 }
 
+TEST(AsyncRetry, KeepsAnUpstreamsWishForAWaitToTheAnswersThatAskForOne) {
+  Failing upstream(1, Response{.status = 502, .headers = {{"Retry-After", "3600"}}});
+  SidecarProcess sidecar(Policy(upstream.origin(),
+                                ", retry_policy: { retry_back_off: { base_interval: 1ms, "
+                                "max_interval: 1h } }"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_EQ(sidecar.AwaitFinal(sidecar.Call("POST", "http://orders/")).value("status", ""),
+            "succeeded");
+}
+
+// Answers the first request of each connection, and closes instead of answering the second.
+void AnswerOnce(Connection& connection) {
+  if (!ReadRequestHead(connection).ok()) return;
+  WriteResponse(connection, {.body = "done"}, "POST").IgnoreError();
+  ReadRequestHead(connection).IgnoreError();
+}
+
+TEST(AsyncRetry, AfterAPooledConnectionWasFoundClosedIsForThePolicyToSay) {
+  const std::string retry =
+      ", retry_policy: { retry_on: refused-stream, retry_back_off: { base_interval: 1ms, "
+      "max_interval: 1ms }, num_retries: ";
+  struct Case {
+    const char* method;
+    const char* retries;
+    const char* ends_as;
+  };
+  for (const Case& c :
+       {Case{"POST", "3", "failed"}, Case{"GET", "3", "succeeded"}, Case{"GET", "0", "failed"}}) {
+    Origin origin{Origin::RawHandler(AnswerOnce)};
+    SidecarProcess sidecar(Policy(origin, retry + c.retries + " }"));
+    ASSERT_TRUE(sidecar.Start().ok());
+    // One for each of the two workers, so that the third finds a connection.
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(sidecar.AwaitFinal(sidecar.Call(c.method, "http://orders/")).value("status", ""),
+                "succeeded");
+    }
+    const Json status = sidecar.AwaitFinal(sidecar.Call(c.method, "http://orders/"));
+    EXPECT_EQ(status.value("status", ""), c.ends_as) << c.method << " " << status;
+    if (status.value("status", "") == "failed") {
+      EXPECT_EQ(status.value("attempts", 0), 1);
+      EXPECT_EQ(origin.connection_count(), 2u);
+    }
+  }
+}
+
 TEST(AsyncRetry, GoesOnWhenTheUpstreamComesUp) {
   const TempDir directory = TempDir::ForSockets();
   const std::string socket = directory / "orders.sock";
