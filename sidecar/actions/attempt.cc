@@ -154,19 +154,17 @@ class Attempt {
       outcome.retry_after = RetryAfter(head.headers);
     }
     const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
-    absl::StatusOr<std::string> answer = co_await CollectAnswerBody(connection, limit, scope_);
-    if (answer.ok()) {
-      outcome.answer.body = *std::move(answer);
-    } else if (!IsCall(delivery_) && absl::IsResourceExhausted(answer.status())) {
-      // The status is all that counts of a subscriber's answer.
-    } else if (absl::IsResourceExhausted(answer.status())) {
+    absl::Status collected =
+        co_await CollectAnswerBody(connection, limit, scope_, &outcome.answer.body);
+    if (collected.ok() || (!IsCall(delivery_) && absl::IsResourceExhausted(collected))) {
+      // Of a subscriber's answer the status is all that counts; a person looks at its beginning.
+    } else if (absl::IsResourceExhausted(collected)) {
       outcome.answer = delivery::Answer();  // a head without its body is no answer
       outcome.verdict = Verdict::kPermanentFailure;
-      outcome.error =
-          StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
+      outcome.error = StrCat(FromAbsl(collected.message()), ", max_result_bytes of the route");
       co_return outcome;
     } else {
-      co_return Failed(AttemptFailure::kReset, answer.status());
+      co_return Failed(AttemptFailure::kReset, collected);
     }
     Judge(head.status, outcome);
     co_return outcome;

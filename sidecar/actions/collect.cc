@@ -56,19 +56,19 @@ net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t li
   co_return body;
 }
 
-net::Task<absl::StatusOr<std::string>> CollectAnswerBody(http::ClientConnection& connection,
-                                                         uint64_t limit, net::CancelScope& scope) {
-  std::string body;
+net::Task<absl::Status> CollectAnswerBody(http::ClientConnection& connection, uint64_t limit,
+                                          net::CancelScope& scope, std::string* body) {
   while (!connection.body_done()) {
     absl::StatusOr<std::string_view> piece = co_await connection.ReadBody(scope);
     if (!piece.ok()) co_return piece.status();
-    if (body.size() + piece->size() > limit) {
+    const size_t room = limit - body->size();
+    body->append(piece->substr(0, room));
+    if (piece->size() > room) {
       co_return absl::ResourceExhaustedError(
           StrCat("the answer is larger than ", config::SizeText(limit)));
     }
-    body.append(*piece);
   }
-  co_return body;
+  co_return absl::OkStatus();
 }
 
 }  // namespace pillion::sidecar

@@ -18,9 +18,10 @@ struct Call;
 // malformed (400), or has left.
 net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t limit);
 
-// An answer's whole body. Errors: ResourceExhausted beyond `limit`; the connection's.
-net::Task<absl::StatusOr<std::string>> CollectAnswerBody(http::ClientConnection& connection,
-                                                         uint64_t limit, net::CancelScope& scope);
+// An answer's whole body. Errors: ResourceExhausted beyond `limit`, then `*body` is its beginning;
+// the connection's.
+net::Task<absl::Status> CollectAnswerBody(http::ClientConnection& connection, uint64_t limit,
+                                          net::CancelScope& scope, std::string* body);
 
 }  // namespace pillion::sidecar
 
