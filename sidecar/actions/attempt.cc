@@ -30,8 +30,9 @@ using Verdict = AttemptOutcome::Verdict;
 constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
 // Heads of one answer; an upstream that sends more informational ones will not send another.
 constexpr int kMaxHeads = 100;
-// How long a delivery rests whose cluster is gone from the policy.
+// How long a delivery rests that could not be sent for reasons of our own.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
+constexpr absl::Duration kMaxPostponement = absl::Minutes(1);
 
 bool IsCall(const delivery::ClaimedDelivery& delivery) {
   return delivery.message->kind == delivery::MessageKind::kAsync;
@@ -76,13 +77,22 @@ class Attempt {
     spec_ = DecodeAttemptSpec(delivery_.spec.extra);
     const auto cluster = snapshot_.clusters.find(delivery_.cluster);
     if (cluster == snapshot_.clusters.end()) {
+      // Each time twice as old as the time before: so the wait doubles.
       co_return Postponed(StrCat("the policy defines no cluster '", delivery_.cluster,
-                                 "' now; waiting until it does"));
+                                 "' now; waiting until it does"),
+                          absl::Now() - delivery_.message->created_at);
+    }
+    const upstream::UseSlot slot = services_.clusters.TryBeginRequest(*cluster->second);
+    if (!slot) {
+      co_return Postponed(StrCat("cluster '", delivery_.cluster,
+                                 "' has as many requests under way as "
+                                 "circuit_breakers.max_requests allows"),
+                          kPostponement);
     }
     upstream::AcquireOptions options;
     upstream::AcquireResult acquired =
         co_await services_.clusters.Acquire(*cluster->second, options, scope_);
-    if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+    if (!acquired.lease) co_return NoConnection(acquired);
     upstream::Lease lease = *std::move(acquired.lease);
     AttemptOutcome outcome = co_await Exchange(lease);
     if (stale_ && !IsCall(delivery_)) {
@@ -91,7 +101,7 @@ class Attempt {
       lease = upstream::Lease();
       options.fresh = true;
       acquired = co_await services_.clusters.Acquire(*cluster->second, options, scope_);
-      if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+      if (!acquired.lease) co_return NoConnection(acquired);
       lease = *std::move(acquired.lease);
       outcome = co_await Exchange(lease);
     }
@@ -189,6 +199,13 @@ class Attempt {
     return conditions.ok() ? *std::move(conditions) : RetryOn();
   }
 
+  AttemptOutcome NoConnection(const upstream::AcquireResult& acquired) const {
+    if (acquired.failure == upstream::AcquireFailure::kOverflow) {
+      return Postponed(std::string(acquired.status.message()), kPostponement);
+    }
+    return Failed(AttemptFailure::kConnect, acquired.status);
+  }
+
   // There was no answer.
   AttemptOutcome Failed(AttemptFailure failure, const absl::Status& why) const {
     if (absl::IsDeadlineExceeded(scope_.status())) {
@@ -202,12 +219,11 @@ class Attempt {
     return outcome;
   }
 
-  // There is nobody to call. The policy may bring the cluster back, and until then no retry is used
-  // up.
-  static AttemptOutcome Postponed(std::string error) {
+  // Nobody was called, for reasons of our own: that uses no retry up.
+  static AttemptOutcome Postponed(std::string error, absl::Duration wait) {
     AttemptOutcome outcome = Again(std::move(error));
     outcome.verdict = Verdict::kPostponed;
-    outcome.retry_after = kPostponement;
+    outcome.retry_after = std::clamp(wait, kPostponement, kMaxPostponement);
     return outcome;
   }
 
@@ -231,6 +247,15 @@ class Attempt {
 
 AttemptRunner::AttemptRunner(Services& services, const std::shared_ptr<const Snapshot>& snapshot)
     : services_(services), snapshot_(snapshot), running_(services.loop) {}
+
+void AttemptRunner::OnSnapshot() {
+  snapshot_arrived_.WakeAll();
+  absl::erase_if(missing_clusters_, [&](const std::string& cluster) {
+    const bool back = snapshot_->clusters.contains(cluster);
+    if (back) services_.engine.Hurry(cluster);
+    return back;
+  });
+}
 
 void AttemptRunner::Start(delivery::ClaimedDelivery delivery) {
   running_.Spawn(Run(std::move(delivery)));
@@ -259,6 +284,7 @@ net::Task<void> AttemptRunner::Run(delivery::ClaimedDelivery delivery) {
         services_.loop.now() + absl::ToChronoNanoseconds(delivery.spec.attempt_timeout),
         "the attempt took longer than its timeout");
     const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+    if (!snapshot->clusters.contains(delivery.cluster)) missing_clusters_.insert(delivery.cluster);
     Attempt attempt(services_, *snapshot, delivery, timed);
     outcome = co_await attempt.Run();
   }

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "core/net/cancel.h"
 #include "core/net/task.h"
 #include "core/net/task_group.h"
@@ -28,8 +30,9 @@ class AttemptRunner {
   // Starts an attempt. Exactly one Engine::Complete() follows, whatever happens.
   void Start(delivery::ClaimedDelivery delivery);
 
-  // A policy has arrived: attempts that found none go on.
-  void OnSnapshot() { snapshot_arrived_.WakeAll(); }
+  // A policy has arrived: attempts that found none go on, and deliveries whose cluster it brings
+  // back are made.
+  void OnSnapshot();
 
   // Ends the attempt, if it runs here, as aborted.
   void Abort(uint64_t claim);
@@ -48,6 +51,7 @@ class AttemptRunner {
   net::WaitQueue snapshot_arrived_;
   net::TaskGroup running_;
   absl::flat_hash_map<uint64_t, net::CancelScope*> scopes_;  // by claim
+  absl::flat_hash_set<std::string> missing_clusters_;        // that deliveries wait for
 };
 
 }  // namespace pillion::sidecar

@@ -86,6 +86,9 @@ class Engine {
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
 
+  // What waits for its next attempt to `cluster` is due now.
+  void Hurry(std::string cluster);
+
   // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.
   void Get(std::string id, Callback<MessageView> done);
   // Of an operation or of one delivery. NotFound; also for a message that has not exactly one

@@ -205,9 +205,7 @@ TEST(Engine, AnAbortedAttemptDoesNotCount) {
   const auto operation = harness.Accept(AsyncCall("reports", 0));
   const ClaimedDelivery first = harness.NextAttempt();
   harness.engine->StopDispatching();
-  AttemptOutcome outcome;
-  outcome.verdict = AttemptOutcome::Verdict::kAborted;
-  harness.engine->Complete(first.claim, outcome);
+  harness.EndAborted(first);
   EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kPending);
   EXPECT_EQ(harness.AttemptsWaiting(), 0u);
   EXPECT_EQ(harness.Get(operation->id)->deliveries[0].attempts, 0);
@@ -222,23 +220,38 @@ TEST(Engine, AnAbortedAttemptDoesNotCount) {
 TEST(Engine, APostponedAttemptUsesUpNoRetryButWaits) {
   EngineHarness harness;
   AcceptRequest call = AsyncCall("reports", 0);
-  const absl::Duration rest = call.deliveries[0].spec.retry.max_interval;
+  call.deliveries[0].spec.retry.max_interval = absl::Seconds(1);  // is for retries
+  const absl::Duration rest = absl::Minutes(1);
   const auto operation = harness.Accept(std::move(call));
   for (int i = 0; i < 3; ++i) {
     const ClaimedDelivery attempt = harness.NextAttempt();
     EXPECT_EQ(attempt.attempt, 1);
-    AttemptOutcome outcome;
-    outcome.verdict = AttemptOutcome::Verdict::kPostponed;
-    outcome.retry_after = rest;
-    outcome.error = "no cluster";
-    harness.engine->Complete(attempt.claim, outcome);
+    harness.Postpone(attempt, rest);
     EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kPending);
-    EXPECT_EQ(harness.Get(operation->id)->deliveries[0].last_error, "no cluster");
+    EXPECT_EQ(harness.Get(operation->id)->deliveries[0].last_error, "nobody to send it to");
+    harness.clock.Advance(rest - absl::Milliseconds(1));
     EXPECT_EQ(harness.AttemptsWaiting(), 0u);
-    harness.clock.Advance(rest);
+    harness.clock.Advance(absl::Milliseconds(1));
   }
   harness.Succeed(harness.NextAttempt());
   EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kSucceeded);
+}
+
+TEST(Engine, HurriesWhatWaitsForOneCluster) {
+  EngineHarness harness;
+  const auto message = harness.Accept(Publication("order.created", {"billing", "search"}));
+  for (int i = 0; i < 2; ++i) harness.Postpone(harness.NextAttempt(), absl::Minutes(1));
+  ASSERT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.engine->Hurry("nobody");
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.engine->Hurry("billing");
+  const ClaimedDelivery attempt = harness.NextAttempt();
+  EXPECT_EQ(attempt.cluster, "billing");
+  EXPECT_EQ(attempt.attempt, 1);
+  harness.Succeed(attempt);
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.clock.Advance(absl::Minutes(1));
+  EXPECT_EQ(harness.NextAttempt().cluster, "search");
 }
 
 TEST(Engine, RunsAgainWhatRanWhenTheProcessEnded) {

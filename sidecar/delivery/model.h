@@ -142,11 +142,11 @@ struct AttemptOutcome {
     kRetry,             // -> pending again, or failed if no retry is left
     kPermanentFailure,  // -> failed
     kAborted,           // stopped by us (shutdown): -> pending, and the attempt does not count
-    kPostponed,  // nobody to send it to: as kRetry, but it does not count, so goes on for ever
+    kPostponed,  // it could not be sent: -> pending, and it does not count, so goes on for ever
   };
   Verdict verdict = Verdict::kSuccess;
-  absl::Duration retry_after =
-      absl::ZeroDuration();  // kRetry, kPostponed: at least so long, up to max_interval
+  // kRetry: at least so long, up to max_interval. kPostponed: just so long.
+  absl::Duration retry_after = absl::ZeroDuration();
   Answer answer;
   std::string error;  // for a person; what went wrong if there was no answer
 };

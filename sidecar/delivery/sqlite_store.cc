@@ -266,6 +266,22 @@ absl::Status SqliteStore::Reschedule(RowId row, absl::Time due_at, bool counts, 
       .Run();
 }
 
+absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now) {
+  std::vector<Target> targets;
+  {
+    Query query(database_, statements_->targets_of_cluster);
+    query.Text(cluster).Time(now);
+    for (;;) {
+      PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+      if (!found) break;
+      targets.push_back({static_cast<TargetKind>(query.GetInt(0)), query.GetText(1)});
+    }
+  }
+  if (targets.empty()) return targets;
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->make_due).Text(cluster).Time(now).Run());
+  return targets;
+}
+
 absl::Status SqliteStore::PutResult(RowId row, const Answer& answer) {
   return Query(database_, statements_->put_result)
       .Int(row)

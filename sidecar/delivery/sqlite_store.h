@@ -50,6 +50,7 @@ class SqliteStore : public Store {
                                                        const Lease& lease) override;
   absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                           std::string_view last_error) override;
+  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
   absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;

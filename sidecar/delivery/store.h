@@ -171,6 +171,9 @@ class Store {
   // Running becomes pending. `counts`: whether the attempt does.
   virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                                   std::string_view last_error) = 0;
+  // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
+  // longer. Returns the targets of that.
+  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;

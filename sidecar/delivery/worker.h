@@ -118,6 +118,7 @@ class Worker {
   absl::Status InsertDeliveries(AcceptCommand& command,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
+  absl::Status ApplyHurry(const HurryCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);

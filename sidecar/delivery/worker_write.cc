@@ -54,6 +54,7 @@ absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done
 absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
+  if (auto* hurry = std::get_if<HurryCommand>(&command)) return ApplyHurry(*hurry);
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -230,7 +231,8 @@ absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome
   using Verdict = AttemptOutcome::Verdict;
   const bool counts = outcome.verdict == Verdict::kRetry;
   absl::Time due_at = now_;
-  if (outcome.verdict != Verdict::kAborted) {
+  if (outcome.verdict == Verdict::kPostponed) due_at += outcome.retry_after;
+  if (counts) {
     due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
   }
   if (counts) ++effects_.counts.retries;
@@ -309,6 +311,13 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
     PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ApplyHurry(const HurryCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
+                           store_->MakeDue(command.cluster, now_));
+  for (const Target& target : targets) scheduler_.AddDue(target, now_);
   return absl::OkStatus();
 }
 

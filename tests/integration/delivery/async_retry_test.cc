@@ -179,6 +179,40 @@ TEST(AsyncRetry, AfterAPooledConnectionWasFoundClosedIsForThePolicyToSay) {
   }
 }
 
+TEST(AsyncLimits, OfTheClusterPostponeWithoutUsingUpRetries) {
+  for (const char* breakers : {"max_requests: 1", "max_connections: 1, max_pending_requests: 0"}) {
+    Gate gate;
+    Origin origin([&](const Request&) {
+      gate.Wait();
+      return Response{.body = "done"};
+    });
+    Gate::AtEnd open(gate);
+    SidecarProcess sidecar(absl::Substitute(R"(
+clusters:
+- { name: orders, endpoints: ["127.0.0.1:$0"], circuit_breakers: { $1 } }
+virtual_hosts:
+- name: orders
+  domains: [orders]
+  routes: [{ match: { prefix: / }, async: { cluster: orders, retry_policy: { num_retries: 0 } } }]
+)",
+                                            origin.port(), breakers));
+    ASSERT_TRUE(sidecar.Start().ok());
+    const size_t before = origin.request_count();
+    const Response first = sidecar.Call("POST", "http://orders/");
+    ASSERT_TRUE(origin.WaitForRequests(before + 1));
+    const Response second = sidecar.Call("POST", "http://orders/");
+    const Json waiting = sidecar.AwaitStatus(second, [](const Json& s) {
+      return s["status"] == "pending" && absl::StrContains(s["error"].dump(), "circuit_breakers");
+    });
+    ASSERT_FALSE(waiting.is_null()) << sidecar.Status(second);
+    EXPECT_EQ(waiting.value("attempts", 9), 0);
+    EXPECT_EQ(origin.request_count(), before + 1);
+    gate.Open();
+    EXPECT_EQ(sidecar.AwaitFinal(first).value("status", ""), "succeeded");
+    EXPECT_EQ(sidecar.AwaitFinal(second).value("status", ""), "succeeded");
+  }
+}
+
 TEST(AsyncRetry, GoesOnWhenTheUpstreamComesUp) {
   const TempDir directory = TempDir::ForSockets();
   const std::string socket = directory / "orders.sock";
@@ -235,7 +269,8 @@ TEST(AsyncExpiry, EndsWhatCouldNotBeDoneInTime) {
                                 ", expires_after: 1s, retry_policy: { retry_back_off: { "
                                 "base_interval: 1h, max_interval: 1h } }"));
   ASSERT_TRUE(sidecar.Start().ok());
-  const Json status = sidecar.AwaitFinal(sidecar.Call("POST", "http://orders/"));
+  const Response accepted = sidecar.Call("POST", "http://orders/");
+  const Json status = sidecar.AwaitFinal(accepted);
   EXPECT_EQ(status.value("status", ""), "expired") << status;
   EXPECT_EQ(status.value("attempts", 0), 1);
   const Response result = sidecar.Call("GET", Result(accepted));
