@@ -30,7 +30,8 @@
 // What one thread asks takes effect in the order asked, but reading calls may overtake changes
 // whose callbacks have not been called yet.
 //
-// Errors that any callback may get, besides those named below: those of store.h.
+// Errors that any callback may get, besides those named below: those of store.h. OutOfRange comes
+// to Accept() only; a delivery whose answer is too large for the store fails.
 #ifndef PILLION_SIDECAR_DELIVERY_ENGINE_H_
 #define PILLION_SIDECAR_DELIVERY_ENGINE_H_
 

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "gtest/gtest.h"
-#include "sidecar/delivery/sqlite_store.h"
 
 namespace pillion::delivery {
 namespace {
@@ -45,15 +44,15 @@ std::string NewDirectory() {
   return name;
 }
 
-EngineHarness::EngineHarness(EngineOptions options, std::string directory)
-    : directory(std::move(directory)), options_(std::move(options)) {
+EngineHarness::EngineHarness(EngineOptions options, std::string directory, int max_row_bytes)
+    : directory(std::move(directory)), options_(std::move(options)), max_row_bytes_(max_row_bytes) {
   Open();
 }
 
 EngineHarness::~EngineHarness() { engine->Stop(); }
 
 void EngineHarness::Open() {
-  auto store = SqliteStore::Open(directory);
+  auto store = SqliteStore::Open(directory, max_row_bytes_);
   if (!store.ok()) {
     std::fprintf(stderr, "%s\n", store.status().ToString().c_str());
     std::abort();

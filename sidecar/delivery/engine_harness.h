@@ -19,6 +19,7 @@
 #include "sidecar/delivery/engine.h"
 #include "sidecar/delivery/fake_clock.h"
 #include "sidecar/delivery/random.h"
+#include "sidecar/delivery/sqlite_store.h"
 
 namespace pillion::delivery {
 
@@ -57,7 +58,8 @@ std::string NewDirectory();
 
 class EngineHarness {
  public:
-  explicit EngineHarness(EngineOptions options = {}, std::string directory = NewDirectory());
+  explicit EngineHarness(EngineOptions options = {}, std::string directory = NewDirectory(),
+                         int max_row_bytes = SqliteStore::kMaxRowBytes);
   ~EngineHarness();
 
   // As after the end of the process: what ran is lost.
@@ -100,6 +102,7 @@ class EngineHarness {
 
   SecureRandom random_;
   const EngineOptions options_;
+  const int max_row_bytes_;
 };
 
 // An asynchronous call on `route`: retried up to `num_retries` times, at once (no back-off).

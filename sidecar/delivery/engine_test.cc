@@ -254,6 +254,42 @@ TEST(Engine, HurriesWhatWaitsForOneCluster) {
   EXPECT_EQ(harness.NextAttempt().cluster, "search");
 }
 
+TEST(Engine, WhatIsTooLargeForTheStoreFailsAloneAndStopsNobody) {
+  EngineHarness harness({}, NewDirectory(), /*max_row_bytes=*/100'000);
+  Inbox<int> blocked;
+  Inbox<int> go_on;
+  harness.engine->Get("", [&](absl::StatusOr<MessageView>) {
+    blocked.Put(1);
+    go_on.Next();
+  });
+  ASSERT_TRUE(blocked.Next().has_value());
+  // The three are in one commit.
+  Inbox<absl::StatusCode> replies;
+  for (const size_t size : {10, 200'000, 10}) {
+    AcceptRequest request = AsyncCall();
+    request.message.body.assign(size, 'x');
+    harness.engine->Accept(std::move(request), [&replies](absl::StatusOr<Accepted> reply) {
+      replies.Put(reply.status().code());
+    });
+  }
+  go_on.Put(1);
+  for (const absl::StatusCode code :
+       {absl::StatusCode::kOk, absl::StatusCode::kOutOfRange, absl::StatusCode::kOk}) {
+    EXPECT_EQ(replies.Next(), code);
+  }
+  const ClaimedDelivery first = harness.NextAttempt();
+  const ClaimedDelivery second = harness.NextAttempt();
+  harness.Succeed(first, 200, std::string(200'000, 'x'));
+  harness.Succeed(second, 200, "small");
+  EXPECT_EQ(harness.StateOf(first.id), DeliveryState::kFailed);
+  EXPECT_EQ(harness.StateOf(second.id), DeliveryState::kSucceeded);
+  const auto result = harness.GetResult(first.id);
+  EXPECT_EQ(result->availability, Availability::kNoAnswer);
+  EXPECT_EQ(result->view.deliveries[0].last_status, 200);
+  EXPECT_NE(result->view.deliveries[0].last_error.find("too large"), std::string::npos);
+  EXPECT_EQ(harness.engine->stats().store_errors, 0);
+}
+
 TEST(Engine, RunsAgainWhatRanWhenTheProcessEnded) {
   EngineHarness harness;
   const auto running = harness.Accept(AsyncCall());

@@ -76,7 +76,8 @@ SqliteStore::SqliteStore(FileLock lock, Database database)
 
 SqliteStore::~SqliteStore() = default;
 
-absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory,
+                                                               int max_row_bytes) {
   PILLION_RETURN_IF_ERROR(CreateDirectory(directory));
   PILLION_ASSIGN_OR_RETURN(FileLock lock,
                            FileLock::Take(absl::StrCat(directory, "/deliveries.lock")));
@@ -86,6 +87,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
       const int64_t last_row,
       database.QueryInt("SELECT max(coalesce((SELECT max(last_delivery) FROM message), 0),"
                         " coalesce((SELECT max(seq) FROM delivery), 0))"));
+  sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
   auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
@@ -295,6 +297,8 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
                                                               const Ending& ending) {
   assert(IsFinal(ending.state));
   PILLION_ASSIGN_OR_RETURN(const bool holds_up_others, HoldsUpItsKey(delivery));
+  // First: it may be too large.
+  if (ending.answer != nullptr) PILLION_RETURN_IF_ERROR(PutResult(delivery.row, *ending.answer));
   {
     Query query(database_, statements_->finish);
     query.Int(static_cast<int64_t>(ending.state)).Int(static_cast<int64_t>(ending.reason));
@@ -306,7 +310,6 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
     }
     PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
   }
-  if (ending.answer != nullptr) PILLION_RETURN_IF_ERROR(PutResult(delivery.row, *ending.answer));
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
 }

@@ -16,7 +16,10 @@
 // Errors, of every function, with a message that names the store, the cause and what to do:
 //   ResourceExhausted: the disk is full.  Unavailable: input/output error, or locked by another
 //   process. DataLoss: the store is damaged.
-// After an error inside a transaction nothing of it is kept, and the caller must call Rollback().
+// OutOfRange: what is to be stored is too large for this store; that one call has done nothing, and
+// the transaction goes on.
+// After any other error inside a transaction nothing of it is kept, and the caller must call
+// Rollback().
 // The store can be used again after it, and may well work again.
 #ifndef PILLION_SIDECAR_DELIVERY_STORE_H_
 #define PILLION_SIDECAR_DELIVERY_STORE_H_

@@ -115,7 +115,7 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
-  absl::Status InsertDeliveries(AcceptCommand& command,
+  absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
   absl::Status ApplyHurry(const HurryCommand& command);

@@ -86,21 +86,24 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   request.message.created_at = now_;
   request.message.expires_at = now_ + request.expires_after;
   const auto message = std::make_shared<const Message>(std::move(request.message));
-  PILLION_RETURN_IF_ERROR(InsertDeliveries(command, message));
+  const absl::StatusOr<RowId> message_row = store_->InsertMessage(
+      *message, idempotency.has_value() ? &*idempotency : nullptr, request.deliveries.size());
+  if (absl::IsOutOfRange(message_row.status())) {
+    effects_.replies.push_back(WhenCommitted<Accepted>(
+        std::move(command.done), absl::OutOfRangeError(message_row.status().message())));
+    return absl::OkStatus();
+  }
+  if (!message_row.ok()) return message_row.status();
+  PILLION_RETURN_IF_ERROR(InsertDeliveries(command, *message_row, message));
   ++effects_.counts.accepted;
   effects_.replies.push_back(WhenCommitted<Accepted>(
       std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
   return absl::OkStatus();
 }
 
-absl::Status Worker::InsertDeliveries(AcceptCommand& command,
+absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
                                       const std::shared_ptr<const Message>& message) {
   std::vector<NewDelivery>& deliveries = command.request.deliveries;
-  const std::optional<Idempotency>& idempotency = command.request.idempotency;
-  PILLION_ASSIGN_OR_RETURN(
-      const RowId message_row,
-      store_->InsertMessage(*message, idempotency.has_value() ? &*idempotency : nullptr,
-                            deliveries.size()));
   NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
@@ -224,6 +227,13 @@ absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
            outcome.answer.body.substr(0, kKeptOfAnswer)};
     ending.answer = &cut;
   }
+  const absl::Status status = EndDelivery(running.entry, ending);
+  if (!absl::IsOutOfRange(status)) return status;
+  const std::string error = absl::StrCat("the answer cannot be kept: ", status.message());
+  ending.state = DeliveryState::kFailed;
+  ending.reason = FailureReason::kRejected;
+  ending.last_error = error;
+  ending.answer = nullptr;
   return EndDelivery(running.entry, ending);
 }
 
