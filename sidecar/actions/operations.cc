@@ -170,7 +170,7 @@ class StatusRequest {
     if (!why.ok() && !absl::IsNotFound(why)) {
       if (call_.scope().canceled()) co_return;
       const std::string detail = StrCat("the delivery store: ", FromAbsl(why.message()));
-      co_await Fail(call_, 503, "", detail);
+      co_await Fail(call_, 503, "OM", detail);
       co_return;
     }
     const std::string detail = StrCat("no ", operation_ ? "operation '" : "message '", id_,
