@@ -74,6 +74,7 @@ class PublishAction final : public Action {
     CloudEvent event;
     if (mode == CloudEventMode::kNone) {
       event.data = std::move(body);
+      event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
     } else {
       absl::StatusOr<CloudEvent> own = ParseCloudEvent(mode, headers, std::move(body));
       if (!own.ok()) return own.status();
@@ -82,7 +83,6 @@ class PublishAction final : public Action {
     event.Default("source", StrCat("/services/", call.services.service));
     event.Default("type", route_.topic());
     event.Default("subject", call.path);
-    event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
     if (config_.has_key()) event.Default("partitionkey", headers.Value(config_.key().header()));
     event.Default("traceparent", headers.Value(HeaderId::kTraceparent));
     return event;

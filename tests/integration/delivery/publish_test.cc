@@ -180,6 +180,21 @@ TEST(Publish, UnpacksAStructuredCloudEvent) {
   EXPECT_EQ(event.body, R"({"a":[1]})");
 }
 
+TEST(Publish, GivesAnEventWithoutDataNoTypeOfIt) {
+  Origin hub(Ok);
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted =
+      sidecar.Call("POST", "http://shop/signup",
+                   R"({"specversion":"1.0","id":"my-3","source":"/mine","type":"my.type"})",
+                   {{"Content-Type", "application/cloudevents+json"}});
+  ASSERT_TRUE(IsFinal(sidecar.AwaitFinal(accepted))) << accepted.body;
+  const Request event = Only(hub, "/hub");
+  EXPECT_EQ(event.Header("ce-id"), "my-3");
+  EXPECT_EQ(event.Header("content-type"), std::nullopt);
+  EXPECT_EQ(event.body, "");
+}
+
 TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   Origin hub(Ok);
   SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
