@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "core/routing/route_table.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -34,6 +35,16 @@ class PublishAction final : public Action {
           call, 415, "",
           "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
           "structured mode");
+      co_return;
+    }
+    // Subscribers would not learn of it: a CloudEvent has no place for it.
+    const std::string_view coding = call.request().headers.Value(HeaderId::kContentEncoding);
+    if (!coding.empty() && !absl::EqualsIgnoreCase(ToAbsl(coding), "identity")) {
+      http::Problem problem(415, "",
+                            StrCat("a message cannot have the content-encoding '", coding,
+                                   "': send the body as it is"));
+      problem.headers.emplace_back("accept-encoding", "identity");
+      co_await Fail(call, std::move(problem));
       co_return;
     }
     std::optional<std::string> body =

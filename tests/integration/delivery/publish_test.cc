@@ -207,7 +207,11 @@ TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   EXPECT_TRUE(absl::StrContains(incomplete.body, "source")) << incomplete.body;
   EXPECT_EQ(publish("[1", {{"Content-Type", "application/cloudevents+json"}}).status, 400);
   EXPECT_EQ(publish("[]", {{"Content-Type", "application/cloudevents-batch+json"}}).status, 415);
+  const Response coded = publish("\x1f\x8b", {{"Content-Encoding", "gzip"}});
+  EXPECT_EQ(coded.status, 415);
+  EXPECT_TRUE(absl::StrContains(coded.body, "content-encoding 'gzip'")) << coded.body;
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
+  EXPECT_EQ(publish("{}", {{"Content-Encoding", "identity"}}).status, 202);
 }
 
 TEST(Publish, CanLeaveThePayloadOut) {
