@@ -108,7 +108,7 @@ bool IsJsonType(std::string_view type) {
 }
 
 // JSON text can hold nothing else.
-bool IsUtf8(const std::string& text) {
+bool IsUtf8(std::string_view text) {
   using Handler = nlohmann::json::error_handler_t;
   const nlohmann::json json(text);
   return json.dump(-1, ' ', false, Handler::ignore) == json.dump(-1, ' ', false, Handler::replace);
@@ -201,7 +201,6 @@ CloudEvent CloudEventOf(const delivery::Message& message) {
   event.Default("type", message.topic);
   event.Default("time", FromAbsl(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.created_at,
                                                   absl::UTCTimeZone())));
-  event.data = message.body;
   return event;
 }
 
@@ -215,20 +214,20 @@ void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* h
   }
 }
 
-std::string ToStructured(const CloudEvent& event, bool payload) {
+std::string ToStructured(const CloudEvent& event, std::string_view data, bool payload) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : event.attributes) {
     if (name != "datacontenttype" || payload) json[name] = value;
   }
   std::string raw;  // JSON data goes in as it is: parsing could change its numbers
-  if (payload && !event.data.empty()) {
+  if (payload && !data.empty()) {
     const std::string_view type = event.Get("datacontenttype");
-    if (IsJsonType(type) && nlohmann::json::accept(event.data)) {
-      raw = StrCat(json.empty() ? "" : ",", R"("data":)", event.data, "}");
-    } else if (StartsWithIgnoreCase(type, "text/") && IsUtf8(event.data)) {
-      json["data"] = event.data;
+    if (IsJsonType(type) && nlohmann::json::accept(data)) {
+      raw = StrCat(json.empty() ? "" : ",", R"("data":)", data, "}");
+    } else if (StartsWithIgnoreCase(type, "text/") && IsUtf8(data)) {
+      json["data"] = data;
     } else {
-      json["data_base64"] = absl::Base64Escape(event.data);
+      json["data_base64"] = absl::Base64Escape(ToAbsl(data));
     }
   }
   std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
