@@ -35,11 +35,15 @@ enum class CloudEventMode { kNone, kBinary, kStructured, kBatch };
 // for before the structured one, which begins alike).
 CloudEventMode ModeOf(const http::HeaderList& headers);
 
-// The event in a request of mode kBinary (values are percent-decoded, section 3.1.3.2) or
-// kStructured. Errors (InvalidArgument): a required attribute is missing, an attribute's name or
-// value is not allowed, the JSON is malformed.
+// The event in a request of mode kBinary (values are unquoted and percent-decoded, section 3.1.3.2)
+// or kStructured. Errors (InvalidArgument): a required attribute is missing, an attribute's name or
+// value is not allowed, an attribute is there twice, the JSON is malformed.
 absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::HeaderList& headers,
                                            std::string body);
+
+// InvalidArgument for attributes that, as headers, some subscriber would refuse with 431: one of
+// more than 4 KiB, or all together more than 16 KiB.
+absl::Status CheckAttributeSizes(const CloudEvent& event);
 
 // Attributes as they are stored with a message, and back, without data. The message's id and time
 // stand in for those that the publisher did not give.

@@ -96,6 +96,8 @@ class PublishAction final : public Action {
     event.Default("subject", call.path);
     if (config_.has_key()) event.Default("partitionkey", headers.Value(config_.key().header()));
     event.Default("traceparent", headers.Value(HeaderId::kTraceparent));
+    absl::Status small = CheckAttributeSizes(event);
+    if (!small.ok()) return small;
     return event;
   }
 

@@ -210,6 +210,10 @@ TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   const Response coded = publish("\x1f\x8b", {{"Content-Encoding", "gzip"}});
   EXPECT_EQ(coded.status, 415);
   EXPECT_TRUE(absl::StrContains(coded.body, "content-encoding 'gzip'")) << coded.body;
+  // The key becomes an attribute, too.
+  const Response large = publish("{}", {{"X-User", std::string(5000, 'x')}});
+  EXPECT_EQ(large.status, 400);
+  EXPECT_TRUE(absl::StrContains(large.body, "'partitionkey'")) << large.body;
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
   EXPECT_EQ(publish("{}", {{"Content-Encoding", "identity"}}).status, 202);
 }
