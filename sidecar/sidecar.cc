@@ -3,9 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
 #include <future>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -61,15 +59,6 @@ net::IoKind IoKindOf(config::v1::Runtime::Io io) {
     default:
       return net::IoKind::kAuto;
   }
-}
-
-absl::Status MakeDirectory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(StrCat("cannot create the directory store.path '", path,
-                                              "': ", error.message(),
-                                              "; create it, or give the sidecar the right to"));
 }
 
 // Virtual hosts that this service may not see are left out: control leaves them out itself.
@@ -140,10 +129,8 @@ absl::Status Sidecar::Open() {
 }
 
 absl::Status Sidecar::OpenStore() {
-  const std::string& path = bootstrap_.store().path();
-  absl::Status made = MakeDirectory(path);
-  if (!made.ok()) return made;
-  absl::StatusOr<std::unique_ptr<delivery::SqliteStore>> store = delivery::SqliteStore::Open(path);
+  absl::StatusOr<std::unique_ptr<delivery::SqliteStore>> store =
+      delivery::SqliteStore::Open(bootstrap_.store().path());
   if (!store.ok()) return store.status();
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();

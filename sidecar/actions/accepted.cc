@@ -65,7 +65,11 @@ net::Task<void> FailAccept(Call& call, const absl::Status& why) {
     co_await Fail(call, 422, "", "this idempotency-key was used with another request before");
     co_return;
   }
-  http::Problem problem(503, "",
+  if (absl::IsOutOfRange(why)) {
+    co_await Fail(call, 413, "", reason);
+    co_return;
+  }
+  http::Problem problem(503, "OM",
                         StrCat("the call could not be stored, and nothing was done: ", reason));
   problem.headers.emplace_back("retry-after", "1");
   co_await Fail(call, std::move(problem));

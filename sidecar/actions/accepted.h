@@ -40,7 +40,8 @@ class AcceptedResponse {
   HeaderEdits headers_;
 };
 
-// Answers a call that the engine would not accept: 422 or 503 with the reason. Nothing is stored.
+// Answers a call that the engine would not accept: 422, 413 or 503 with the reason. Nothing is
+// stored.
 net::Task<void> FailAccept(Call& call, const absl::Status& why);
 
 // The absolute URL of `path` on the authority that the caller used.

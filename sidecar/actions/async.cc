@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "core/config/defaults.h"
 #include "core/http/header_rules.h"
 #include "core/net/loop.h"
@@ -57,15 +58,22 @@ std::string PathAndQuery(const Call& call) {
   return request.has_query ? StrCat(call.path, "?", request.query) : std::string(call.path);
 }
 
+// Names of routes are unique in their virtual host only; that of an unnamed one begins with it.
+std::string TargetName(const routing::CompiledRoute& route) {
+  return route.route->name().empty() ? route.name
+                                     : StrCat(route.virtual_host->name(), "/", route.name);
+}
+
 class AsyncAction final : public Action {
  public:
-  AsyncAction(const config::v1::AsyncAction& config, std::string target,
-              std::unique_ptr<const Action> synchronous)
-      : config_(config),
-        target_(std::move(target)),
-        wait_(ToChrono(config.wait())),
-        respond_(config.has_respond() ? &config.respond() : nullptr),
+  AsyncAction(const routing::CompiledRoute& route, std::unique_ptr<const Action> synchronous)
+      : config_(route.route->async()),
+        virtual_host_(route.virtual_host->name()),
+        target_(TargetName(route)),
+        wait_(ToChrono(config_.wait())),
+        respond_(config_.has_respond() ? &config_.respond() : nullptr),
         synchronous_(std::move(synchronous)) {
+    const config::v1::AsyncAction& config = config_;
     AttemptSpec attempt;
     attempt.retry_on = config.retry_policy().retry_on();
     attempt.retriable_status_codes = {config.retry_policy().retriable_status_codes().begin(),
@@ -114,12 +122,13 @@ class AsyncAction final : public Action {
     call.record.operation_id = call.operation_id;
     const net::Duration wait =
         preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
-    if (wait > net::Duration::zero()) {
-      const bool answered = co_await SendResultWithin(call, accepted->id, wait);
-      if (answered) co_return;
-    }
     // A repeated key gets the same answer again, whatever has become of the operation since.
-    co_await respond_.Send(call, kOperations, accepted->id, "pending", preferences.respond_async);
+    std::string_view state = "pending";
+    if (wait > net::Duration::zero()) {
+      state = co_await SendResultWithin(call, accepted->id, wait);
+      if (state.empty()) co_return;
+    }
+    co_await respond_.Send(call, kOperations, accepted->id, state, preferences.respond_async);
   }
 
  private:
@@ -133,9 +142,12 @@ class AsyncAction final : public Action {
     message.authority = head.authority;
     if (!key.empty()) {
       // The local service may call for several users: the same key of another one is another key.
+      // Where a route stands and what it is called is no part of it: an edit of the policy must not
+      // make a repeated call a new one.
       delivery::Idempotency& idempotency = request.idempotency.emplace();
-      idempotency.scope =
-          StrCat(target_, "\n", Digest({head.headers.Value(HeaderId::kAuthorization)}));
+      const std::string authority = absl::AsciiStrToLower(ToAbsl(head.authority));
+      idempotency.scope = StrCat(virtual_host_, "\n", config_.cluster(), "\n",
+                                 Digest({authority, head.headers.Value(HeaderId::kAuthorization)}));
       idempotency.key = key;
       idempotency.fingerprint = Digest({head.method, message.path_and_query, body});
     }
@@ -156,7 +168,8 @@ class AsyncAction final : public Action {
   }
 
   const config::v1::AsyncAction config_;
-  const std::string target_;  // the route's name
+  const std::string virtual_host_;
+  const std::string target_;
   const net::Duration wait_;
   const AcceptedResponse respond_;
   const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
@@ -188,7 +201,7 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileAsync(const routing::Compil
     if (!compiled.ok()) return compiled.status();
     synchronous = *std::move(compiled);
   }
-  return std::make_unique<AsyncAction>(config, route.name, std::move(synchronous));
+  return std::make_unique<AsyncAction>(route, std::move(synchronous));
 }
 
 }  // namespace pillion::sidecar

@@ -31,8 +31,9 @@ using Verdict = AttemptOutcome::Verdict;
 constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
 // Heads of one answer; an upstream that sends more informational ones will not send another.
 constexpr int kMaxHeads = 100;
-// How long a delivery rests whose cluster is gone from the policy.
+// How long a delivery rests that could not be sent for reasons of our own.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
+constexpr absl::Duration kMaxPostponement = absl::Minutes(1);
 // How long attempts wait for a policy with a cluster that was asked for, and after how long it is
 // asked for again.
 constexpr auto kWaitForCluster = std::chrono::seconds(1);
@@ -40,6 +41,11 @@ constexpr auto kAskAgain = std::chrono::seconds(10);
 
 bool IsCall(const delivery::ClaimedDelivery& delivery) {
   return delivery.message->kind == delivery::MessageKind::kAsync;
+}
+
+// RFC 9110 section 9.2.2.
+bool IsIdempotent(std::string_view method) {
+  return method != "POST" && method != "PATCH" && method != "CONNECT";
 }
 
 // Retry-After (RFC 9110 section 10.2.3): seconds or a date; zero if there is none.
@@ -76,21 +82,31 @@ class Attempt {
     spec_ = DecodeAttemptSpec(delivery_.spec.extra);
     const auto cluster = snapshot_.clusters.find(delivery_.cluster);
     if (cluster == snapshot_.clusters.end()) {
+      // Each time twice as old as the time before: so the wait doubles.
       co_return Postponed(StrCat("the policy defines no cluster '", delivery_.cluster,
-                                 "' now; waiting until it does"));
+                                 "' now; waiting until it does"),
+                          absl::Now() - delivery_.message->created_at);
+    }
+    const upstream::UseSlot slot = services_.clusters.TryBeginRequest(*cluster->second);
+    if (!slot) {
+      co_return Postponed(StrCat("cluster '", delivery_.cluster,
+                                 "' has as many requests under way as "
+                                 "circuit_breakers.max_requests allows"),
+                          kPostponement);
     }
     upstream::AcquireOptions options;
     upstream::AcquireResult acquired =
         co_await services_.clusters.Acquire(*cluster->second, options, scope_);
-    if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+    if (!acquired.lease) co_return NoConnection(acquired);
     upstream::Lease lease = *std::move(acquired.lease);
     AttemptOutcome outcome = co_await Exchange(lease);
-    if (stale_) {
-      // The upstream closed an idle connection: no fault of its, and no attempt of ours.
+    if (stale_ && !IsCall(delivery_)) {
+      // The upstream closed an idle connection: no fault of its, and no attempt of ours. A message
+      // may come twice; a call is for its retry_policy to repeat.
       lease = upstream::Lease();
       options.fresh = true;
       acquired = co_await services_.clusters.Acquire(*cluster->second, options, scope_);
-      if (!acquired.lease) co_return Failed(AttemptFailure::kConnect, acquired.status);
+      if (!acquired.lease) co_return NoConnection(acquired);
       lease = *std::move(acquired.lease);
       outcome = co_await Exchange(lease);
     }
@@ -136,9 +152,10 @@ class Attempt {
     absl::Status read = co_await ReadHead(connection, head);
     stale_ = !read.ok() && lease.reused() && !connection.answer_begun() && !scope_.canceled();
     if (!read.ok()) {
-      co_return Failed(
-          absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError : AttemptFailure::kReset,
-          read);
+      co_return Failed(stale_                          ? AttemptFailure::kStale
+                       : absl::IsInvalidArgument(read) ? AttemptFailure::kProtocolError
+                                                       : AttemptFailure::kReset,
+                       read);
     }
     lease.stats().rq_xx.Add(head.status);
     AttemptOutcome outcome;
@@ -148,21 +165,21 @@ class Attempt {
     for (const http::Header& header : head.headers) {
       delivery::AppendField(outcome.answer.headers, header.name, header.value);
     }
-    outcome.retry_after = RetryAfter(head.headers);
+    if (!IsCall(delivery_) || head.status == 429 || head.status == 503) {
+      outcome.retry_after = RetryAfter(head.headers);
+    }
     const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
-    absl::StatusOr<std::string> answer = co_await CollectAnswerBody(connection, limit, scope_);
-    if (answer.ok()) {
-      outcome.answer.body = *std::move(answer);
-    } else if (!IsCall(delivery_) && absl::IsResourceExhausted(answer.status())) {
-      // The status is all that counts of a subscriber's answer.
-    } else if (absl::IsResourceExhausted(answer.status())) {
+    absl::Status collected =
+        co_await CollectAnswerBody(connection, limit, scope_, &outcome.answer.body);
+    if (collected.ok() || (!IsCall(delivery_) && absl::IsResourceExhausted(collected))) {
+      // Of a subscriber's answer the status is all that counts; a person looks at its beginning.
+    } else if (absl::IsResourceExhausted(collected)) {
       outcome.answer = delivery::Answer();  // a head without its body is no answer
       outcome.verdict = Verdict::kPermanentFailure;
-      outcome.error =
-          StrCat(FromAbsl(answer.status().message()), ", max_result_bytes of the route");
+      outcome.error = StrCat(FromAbsl(collected.message()), ", max_result_bytes of the route");
       co_return outcome;
     } else {
-      co_return Failed(AttemptFailure::kReset, answer.status());
+      co_return Failed(AttemptFailure::kReset, collected);
     }
     Judge(head.status, outcome);
     co_return outcome;
@@ -187,24 +204,31 @@ class Attempt {
     return conditions.ok() ? *std::move(conditions) : RetryOn();
   }
 
+  AttemptOutcome NoConnection(const upstream::AcquireResult& acquired) const {
+    if (acquired.failure == upstream::AcquireFailure::kOverflow) {
+      return Postponed(std::string(acquired.status.message()), kPostponement);
+    }
+    return Failed(AttemptFailure::kConnect, acquired.status);
+  }
+
   // There was no answer.
   AttemptOutcome Failed(AttemptFailure failure, const absl::Status& why) const {
     if (absl::IsDeadlineExceeded(scope_.status())) {
       failure = AttemptFailure::kTimeout;
     }
     AttemptOutcome outcome = Again(std::string(why.message()));
-    if (IsCall(delivery_) && !RetryConditions().Matches(failure, /*idempotent=*/true)) {
+    if (IsCall(delivery_) &&
+        !RetryConditions().Matches(failure, IsIdempotent(delivery_.message->method))) {
       outcome.verdict = Verdict::kPermanentFailure;
     }
     return outcome;
   }
 
-  // There is nobody to call. The policy may bring the cluster back, and until then no retry is used
-  // up.
-  static AttemptOutcome Postponed(std::string error) {
+  // Nobody was called, for reasons of our own: that uses no retry up.
+  static AttemptOutcome Postponed(std::string error, absl::Duration wait) {
     AttemptOutcome outcome = Again(std::move(error));
     outcome.verdict = Verdict::kPostponed;
-    outcome.retry_after = kPostponement;
+    outcome.retry_after = std::clamp(wait, kPostponement, kMaxPostponement);
     return outcome;
   }
 
@@ -236,6 +260,11 @@ AttemptRunner::AttemptRunner(Services& services, const std::shared_ptr<const Sna
 void AttemptRunner::OnSnapshot() {
   wanted_.clear();
   snapshot_arrived_.WakeAll();
+  absl::erase_if(missing_clusters_, [&](const std::string& cluster) {
+    const bool back = snapshot_->clusters.contains(cluster);
+    if (back) services_.engine.Hurry(cluster);
+    return back;
+  });
 }
 
 void AttemptRunner::Start(delivery::ClaimedDelivery delivery) {
@@ -266,6 +295,7 @@ net::Task<void> AttemptRunner::Run(delivery::ClaimedDelivery delivery) {
         services_.loop.now() + absl::ToChronoNanoseconds(delivery.spec.attempt_timeout),
         "the attempt took longer than its timeout");
     const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+    if (!snapshot->clusters.contains(delivery.cluster)) missing_clusters_.insert(delivery.cluster);
     Attempt attempt(services_, *snapshot, delivery, timed);
     outcome = co_await attempt.Run();
   }

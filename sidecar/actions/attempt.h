@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "core/net/cancel.h"
 #include "core/net/task.h"
 #include "core/net/task_group.h"
@@ -34,7 +35,8 @@ class AttemptRunner {
   // Starts an attempt. Exactly one Engine::Complete() follows, whatever happens.
   void Start(delivery::ClaimedDelivery delivery);
 
-  // A policy has arrived: attempts that found none, or no cluster in it, look again.
+  // A policy has arrived: attempts that found none, or no cluster in it, look again, and deliveries
+  // whose cluster it brings back are made.
   void OnSnapshot();
 
   // Ends the attempt, if it runs here, as aborted.
@@ -57,6 +59,7 @@ class AttemptRunner {
   absl::flat_hash_map<std::string, net::TimePoint> wanted_;  // since when
   net::TaskGroup running_;
   absl::flat_hash_map<uint64_t, net::CancelScope*> scopes_;  // by claim
+  absl::flat_hash_set<std::string> missing_clusters_;        // that deliveries wait for
 };
 
 }  // namespace pillion::sidecar

@@ -40,7 +40,7 @@ void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& sp
   request.head.headers.AddCopy(HeaderId::kHost, delivery.cluster);
   const CloudEvent event = CloudEventOf(*delivery.message);
   if (spec.structured) {
-    request.body = ToStructured(event, spec.payload);
+    request.body = ToStructured(event, delivery.message->body, spec.payload);
     request.own_body = true;
     request.head.headers.Add(HeaderId::kContentType, kStructuredContentType);
   } else {

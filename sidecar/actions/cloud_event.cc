@@ -20,6 +20,8 @@ constexpr std::string_view kBatchType = "application/cloudevents-batch";
 constexpr std::string_view kStructuredType = "application/cloudevents";
 constexpr std::string_view kPrefix = "ce-";
 constexpr int kMaxDepth = 100;
+constexpr size_t kMaxAttributeBytes = 4096;
+constexpr size_t kMaxAttributesBytes = 16384;
 constexpr std::string_view kRequired[] = {"specversion", "id", "source", "type"};
 
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {
@@ -64,6 +66,28 @@ std::string PercentDecode(std::string_view value) {
   return out;
 }
 
+// What a quoted string stands for (RFC 9110 section 5.6.4); anything else as it is.
+std::string Unquote(std::string_view value) {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return std::string(value);
+  value = value.substr(1, value.size() - 2);
+  std::string out;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    out += value[i];
+  }
+  return out;
+}
+
+absl::Status AddAttribute(std::string_view name, std::string value, CloudEvent& event) {
+  for (const auto& attribute : event.attributes) {
+    if (attribute.first == name) {
+      return absl::InvalidArgumentError(StrCat("the attribute '", name, "' is there twice"));
+    }
+  }
+  event.attributes.emplace_back(name, std::move(value));
+  return absl::OkStatus();
+}
+
 absl::Status CheckRequired(const CloudEvent& event) {
   for (std::string_view name : kRequired) {
     if (event.Get(name).empty()) {
@@ -90,7 +114,8 @@ absl::StatusOr<CloudEvent> ParseBinary(const http::HeaderList& headers, std::str
           StrCat("'", name, "' is not a CloudEvents attribute name (a-z and 0-9 only)"));
     }
     if (name == "datacontenttype") continue;  // that is what content-type says
-    event.attributes.emplace_back(name, PercentDecode(header.value));
+    absl::Status added = AddAttribute(name, PercentDecode(Unquote(header.value)), event);
+    if (!added.ok()) return added;
   }
   event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
   if (!event.Get("data").empty()) {
@@ -108,7 +133,7 @@ bool IsJsonType(std::string_view type) {
 }
 
 // JSON text can hold nothing else.
-bool IsUtf8(const std::string& text) {
+bool IsUtf8(std::string_view text) {
   using Handler = nlohmann::json::error_handler_t;
   const nlohmann::json json(text);
   return json.dump(-1, ' ', false, Handler::ignore) == json.dump(-1, ' ', false, Handler::replace);
@@ -117,16 +142,22 @@ bool IsUtf8(const std::string& text) {
 absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
   // Writing nested data is recursive: deep enough, it would use up the stack.
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+  size_t names = 0;  // of the outermost object; the parser keeps one of each
+  using Event = nlohmann::json::parse_event_t;
+  const auto watch = [&](int depth, Event event, nlohmann::json&) {
     too_deep = too_deep || depth > kMaxDepth;
+    names += event == Event::key && depth == 1;
     return !too_deep;
   };
-  const nlohmann::json json = nlohmann::json::parse(body, limit_depth, /*allow_exceptions=*/false);
+  const nlohmann::json json = nlohmann::json::parse(body, watch, /*allow_exceptions=*/false);
   if (too_deep) {
     return absl::InvalidArgumentError(StrCat("the JSON is nested more than ", kMaxDepth, " deep"));
   }
   if (!json.is_object()) {
     return absl::InvalidArgumentError("the body is not the JSON object of a CloudEvent");
+  }
+  if (names != json.size()) {
+    return absl::InvalidArgumentError("a name stands twice in the JSON of the CloudEvent");
   }
   CloudEvent event;
   for (const auto& [name, value] : json.items()) {
@@ -183,6 +214,22 @@ absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::Head
   return ParseStructured(body);
 }
 
+absl::Status CheckAttributeSizes(const CloudEvent& event) {
+  size_t all = 0;
+  for (const auto& [name, value] : event.attributes) {
+    const size_t size = name.size() + value.size();
+    all += size;
+    if (size > kMaxAttributeBytes) {
+      return absl::InvalidArgumentError(StrCat("the attribute '", name.substr(0, 64),
+                                               "' has more than ", kMaxAttributeBytes,
+                                               " bytes; put such things into the data"));
+    }
+  }
+  if (all <= kMaxAttributesBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("the attributes have more than ", kMaxAttributesBytes, " bytes together"));
+}
+
 std::string EncodeAttributes(const CloudEvent& event) {
   std::string encoded;
   for (const auto& [name, value] : event.attributes) delivery::AppendField(encoded, name, value);
@@ -201,7 +248,6 @@ CloudEvent CloudEventOf(const delivery::Message& message) {
   event.Default("type", message.topic);
   event.Default("time", FromAbsl(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.created_at,
                                                   absl::UTCTimeZone())));
-  event.data = message.body;
   return event;
 }
 
@@ -215,20 +261,20 @@ void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* h
   }
 }
 
-std::string ToStructured(const CloudEvent& event, bool payload) {
+std::string ToStructured(const CloudEvent& event, std::string_view data, bool payload) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, value] : event.attributes) {
     if (name != "datacontenttype" || payload) json[name] = value;
   }
   std::string raw;  // JSON data goes in as it is: parsing could change its numbers
-  if (payload && !event.data.empty()) {
+  if (payload && !data.empty()) {
     const std::string_view type = event.Get("datacontenttype");
-    if (IsJsonType(type) && nlohmann::json::accept(event.data)) {
-      raw = StrCat(json.empty() ? "" : ",", R"("data":)", event.data, "}");
-    } else if (StartsWithIgnoreCase(type, "text/") && IsUtf8(event.data)) {
-      json["data"] = event.data;
+    if (IsJsonType(type) && nlohmann::json::accept(data)) {
+      raw = StrCat(json.empty() ? "" : ",", R"("data":)", data, "}");
+    } else if (StartsWithIgnoreCase(type, "text/") && IsUtf8(data)) {
+      json["data"] = data;
     } else {
-      json["data_base64"] = absl::Base64Escape(event.data);
+      json["data_base64"] = absl::Base64Escape(ToAbsl(data));
     }
   }
   std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -21,7 +21,7 @@ inline constexpr std::string_view kStructuredContentType =
 // Context attributes by name (lower case, without "ce-"), in order; `datacontenttype` among them.
 struct CloudEvent {
   std::vector<std::pair<std::string, std::string>> attributes;
-  std::string data;
+  std::string data;  // of one that was parsed
 
   // The value of an attribute, or "".
   std::string_view Get(std::string_view name) const;
@@ -35,14 +35,18 @@ enum class CloudEventMode { kNone, kBinary, kStructured, kBatch };
 // for before the structured one, which begins alike).
 CloudEventMode ModeOf(const http::HeaderList& headers);
 
-// The event in a request of mode kBinary (values are percent-decoded, section 3.1.3.2) or
-// kStructured. Errors (InvalidArgument): a required attribute is missing, an attribute's name or
-// value is not allowed, the JSON is malformed.
+// The event in a request of mode kBinary (values are unquoted and percent-decoded, section 3.1.3.2)
+// or kStructured. Errors (InvalidArgument): a required attribute is missing, an attribute's name or
+// value is not allowed, an attribute is there twice, the JSON is malformed.
 absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::HeaderList& headers,
                                            std::string body);
 
-// Attributes as they are stored with a message, and back. The message's id and time stand in for
-// those that the publisher did not give.
+// InvalidArgument for attributes that, as headers, some subscriber would refuse with 431: one of
+// more than 4 KiB, or all together more than 16 KiB.
+absl::Status CheckAttributeSizes(const CloudEvent& event);
+
+// Attributes as they are stored with a message, and back, without data. The message's id and time
+// stand in for those that the publisher did not give.
 std::string EncodeAttributes(const CloudEvent& event);
 CloudEvent CloudEventOf(const delivery::Message& message);
 
@@ -52,7 +56,7 @@ void AddBinaryHeaders(const CloudEvent& event, bool payload, http::HeaderList* h
 
 // Structured mode: the JSON of the event. JSON data stands in it as JSON, text as text, all else as
 // base64.
-std::string ToStructured(const CloudEvent& event, bool payload);
+std::string ToStructured(const CloudEvent& event, std::string_view data, bool payload);
 
 }  // namespace pillion::sidecar
 

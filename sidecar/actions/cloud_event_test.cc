@@ -43,6 +43,8 @@ TEST(CloudEvents, AreReadFromBinaryMode) {
                                               {"ce-source", "/caf%C3%A9"},
                                               {"ce-type", "order.made"},
                                               {"ce-myext", "100%25 %zz %4"},
+                                              {"ce-quoted", "\"a \\\"b%22 \\\\\""},
+                                              {"ce-quote", "\""},
                                               {"Content-Type", "text/xml"},
                                               {"ce-datacontenttype", "ignored"},
                                               {"x-other", "1"}}),
@@ -51,9 +53,11 @@ TEST(CloudEvents, AreReadFromBinaryMode) {
   EXPECT_EQ(event->Get("id"), "7");
   EXPECT_EQ(event->Get("source"), "/caf\xC3\xA9");
   EXPECT_EQ(event->Get("myext"), "100% %zz %4") << "what is no escape stays";
+  EXPECT_EQ(event->Get("quoted"), "a \"b\" \\");
+  EXPECT_EQ(event->Get("quote"), "\"");
   EXPECT_EQ(event->Get("datacontenttype"), "text/xml");
   EXPECT_EQ(event->data, "<a/>");
-  EXPECT_EQ(event->attributes.size(), 6u);
+  EXPECT_EQ(event->attributes.size(), 8u);
 }
 
 TEST(CloudEvents, AreReadFromStructuredMode) {
@@ -95,6 +99,42 @@ TEST(CloudEvents, SayWhatIsWrongWithThem) {
             "data_base64 is not base64");
 }
 
+TEST(CloudEvents, HaveEachAttributeOnce) {
+  const auto binary = ParseCloudEvent(CloudEventMode::kBinary,
+                                      Headers({{"ce-specversion", "1.0"},
+                                               {"ce-id", "1"},
+                                               {"CE-ID", "2"},
+                                               {"ce-source", "/s"},
+                                               {"ce-type", "t"}}),
+                                      "");
+  EXPECT_EQ(binary.status().message(), "the attribute 'id' is there twice");
+  for (const char* twice :
+       {R"("a","id":"2"})", R"("a","x":1,"x":1})", R"("a","data":1,"data":2})"}) {
+    const auto structured = ParseCloudEvent(CloudEventMode::kStructured, http::HeaderList(),
+                                            std::string(kEvent) + twice);
+    EXPECT_EQ(structured.status().message(), "a name stands twice in the JSON of the CloudEvent");
+  }
+  EXPECT_EQ(Structured(std::string(kEvent) + R"("a","data":{"id":1,"b":[{"id":2}]}})").Get("id"),
+            "1");
+}
+
+TEST(CloudEvents, HaveAttributesThatEverySubscriberCanTake) {
+  CloudEvent event;
+  event.attributes = {{"x", std::string(4095, 'x')}};
+  EXPECT_TRUE(CheckAttributeSizes(event).ok());
+  event.attributes[0].second += 'x';
+  EXPECT_EQ(CheckAttributeSizes(event).message(),
+            "the attribute 'x' has more than 4096 bytes; put such things into the data");
+  event.attributes.clear();
+  for (const char* name : {"a", "b", "c", "d"}) {
+    event.attributes.emplace_back(name, std::string(4095, 'x'));
+  }
+  EXPECT_TRUE(CheckAttributeSizes(event).ok());
+  event.attributes.emplace_back("e", "");
+  EXPECT_EQ(CheckAttributeSizes(event).message(),
+            "the attributes have more than 16384 bytes together");
+}
+
 TEST(CloudEvents, AreTheSameAfterTheStore) {
   CloudEvent event;
   event.attributes = {{"id", "1"}, {"source", "/s"}, {"type", "t"}, {"x", "a\r\nb=%"}};
@@ -105,7 +145,7 @@ TEST(CloudEvents, AreTheSameAfterTheStore) {
   EXPECT_EQ(back.Get("specversion"), "1.0");
   EXPECT_EQ(back.Get("id"), "1");
   EXPECT_EQ(back.Get("x"), "a\r\nb=%");
-  EXPECT_EQ(back.data, "data");
+  EXPECT_EQ(back.data, "") << "a copy that binary mode has no use for";
 }
 
 TEST(CloudEvents, TakeIdTopicAndTimeFromTheMessageWhereTheyHaveNone) {
@@ -138,8 +178,7 @@ TEST(CloudEvents, AreWrittenInStructuredModeByTheirType) {
   auto written = [](const char* type, std::string data, bool payload = true) {
     CloudEvent event;
     event.attributes = {{"id", "1"}, {"datacontenttype", type}};
-    event.data = std::move(data);
-    return ToStructured(event, payload);
+    return ToStructured(event, data, payload);
   };
   EXPECT_EQ(written("application/json", R"({"a": 1})"),
             R"({"id":"1","datacontenttype":"application/json","data":{"a": 1}})");
@@ -167,8 +206,7 @@ TEST(CloudEvents, SurviveStructuredModeThereAndBack) {
                           {"source", "/s"},
                           {"type", "t"},
                           {"datacontenttype", type}};
-      event.data = data;
-      EXPECT_EQ(Structured(ToStructured(event, true)).data, data) << type;
+      EXPECT_EQ(Structured(ToStructured(event, data, true)).data, data) << type;
     }
   }
 }

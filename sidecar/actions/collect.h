@@ -14,13 +14,14 @@ namespace pillion::sidecar {
 
 struct Call;
 
-// The call's whole body; nothing when the caller has been told that it is too large (413) or
-// malformed (400), or has left.
+// The call's whole body; nothing when the caller has been told that it is too large (413),
+// malformed (400), too slow (408) or too much beside those of others (503), or has left.
 net::Task<std::optional<std::string>> CollectRequestBody(Call& call, uint64_t limit);
 
-// An answer's whole body. Errors: ResourceExhausted beyond `limit`; the connection's.
-net::Task<absl::StatusOr<std::string>> CollectAnswerBody(http::ClientConnection& connection,
-                                                         uint64_t limit, net::CancelScope& scope);
+// An answer's whole body. Errors: ResourceExhausted beyond `limit`, then `*body` is its beginning;
+// the connection's.
+net::Task<absl::Status> CollectAnswerBody(http::ClientConnection& connection, uint64_t limit,
+                                          net::CancelScope& scope, std::string* body);
 
 }  // namespace pillion::sidecar
 

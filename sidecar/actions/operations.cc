@@ -143,30 +143,7 @@ class StatusRequest {
       co_await FailUnknown(result.status());
       co_return;
     }
-    switch (result->availability) {
-      case DeliveryResult::Availability::kReady:
-        co_await SendAnswer(call_, *result->answer);
-        break;
-      case DeliveryResult::Availability::kNotDone: {
-        http::Problem problem(409, "",
-                              StrCat("the operation is ", StateOf(result->view),
-                                     "; its result comes when it has ended"));
-        problem.headers.emplace_back("retry-after", "1");
-        co_await Fail(call_, std::move(problem));
-        break;
-      }
-      case DeliveryResult::Availability::kNoAnswer: {
-        const DeliveryView& delivery = result->view.deliveries[0];
-        const std::string detail =
-            StrCat("the operation ended as ", StateOf(result->view), " without an answer: ",
-                   delivery.last_error.empty() ? "no attempt was made" : delivery.last_error);
-        co_await Fail(call_, 404, "", detail);
-        break;
-      }
-      case DeliveryResult::Availability::kForgotten:
-        co_await Fail(call_, 410, "", "the result was kept for result_retention, which is over");
-        break;
-    }
+    co_await SendResult(call_, *result);
   }
 
   net::Task<void> Cancel() {
@@ -193,7 +170,7 @@ class StatusRequest {
     if (!why.ok() && !absl::IsNotFound(why)) {
       if (call_.scope().canceled()) co_return;
       const std::string detail = StrCat("the delivery store: ", FromAbsl(why.message()));
-      co_await Fail(call_, 503, "", detail);
+      co_await Fail(call_, 503, "OM", detail);
       co_return;
     }
     const std::string detail = StrCat("no ", operation_ ? "operation '" : "message '", id_,

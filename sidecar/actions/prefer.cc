@@ -10,7 +10,7 @@
 namespace pillion::sidecar {
 namespace {
 
-constexpr uint32_t kMaxWaitSeconds = 3600;
+constexpr uint32_t kMaxWaitSeconds = 60;
 
 std::string_view Trim(std::string_view text) {
   return FromAbsl(absl::StripAsciiWhitespace(ToAbsl(text)));

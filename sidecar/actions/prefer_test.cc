@@ -47,7 +47,7 @@ TEST(Prefer, IgnoresWhatIsMalformed) {
   }
 }
 
-TEST(Prefer, WaitsAnHourAtMost) { EXPECT_EQ(ParsePrefer("wait=4000").wait, seconds(3600)); }
+TEST(Prefer, WaitsAMinuteAtMost) { EXPECT_EQ(ParsePrefer("wait=4000").wait, seconds(60)); }
 
 }  // namespace
 }  // namespace pillion::sidecar

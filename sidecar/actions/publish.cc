@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "core/routing/route_table.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -34,6 +35,16 @@ class PublishAction final : public Action {
           call, 415, "",
           "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
           "structured mode");
+      co_return;
+    }
+    // Subscribers would not learn of it: a CloudEvent has no place for it.
+    const std::string_view coding = call.request().headers.Value(HeaderId::kContentEncoding);
+    if (!coding.empty() && !absl::EqualsIgnoreCase(ToAbsl(coding), "identity")) {
+      http::Problem problem(415, "",
+                            StrCat("a message cannot have the content-encoding '", coding,
+                                   "': send the body as it is"));
+      problem.headers.emplace_back("accept-encoding", "identity");
+      co_await Fail(call, std::move(problem));
       co_return;
     }
     std::optional<std::string> body =
@@ -74,6 +85,7 @@ class PublishAction final : public Action {
     CloudEvent event;
     if (mode == CloudEventMode::kNone) {
       event.data = std::move(body);
+      event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
     } else {
       absl::StatusOr<CloudEvent> own = ParseCloudEvent(mode, headers, std::move(body));
       if (!own.ok()) return own.status();
@@ -82,9 +94,10 @@ class PublishAction final : public Action {
     event.Default("source", StrCat("/services/", call.services.service));
     event.Default("type", route_.topic());
     event.Default("subject", call.path);
-    event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
     if (config_.has_key()) event.Default("partitionkey", headers.Value(config_.key().header()));
     event.Default("traceparent", headers.Value(HeaderId::kTraceparent));
+    absl::Status small = CheckAttributeSizes(event);
+    if (!small.ok()) return small;
     return event;
   }
 

@@ -1,12 +1,37 @@
 #include "sidecar/actions/result.h"
 
+#include <utility>
+
 #include "core/net/loop.h"
+#include "core/strings.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar {
+namespace {
 
+using delivery::DeliveryResult;
+using delivery::DeliveryState;
+using delivery::DeliveryView;
+
+std::string_view StateOf(const delivery::MessageView& view) {
+  return delivery::DeliveryStateName(view.deliveries[0].state);
+}
+
+// Of an operation that ended without an answer.
+http::Problem WhyNoAnswer(const DeliveryView& delivery) {
+  const std::string detail =
+      StrCat("the operation ended as ", delivery::DeliveryStateName(delivery.state),
+             " without an answer: ",
+             delivery.last_error.empty() ? "no attempt was made" : delivery.last_error);
+  if (delivery.state == DeliveryState::kCanceled) return http::Problem(410, "", detail);
+  if (delivery.state == DeliveryState::kExpired) return http::Problem(504, "UT", detail);
+  const bool exhausted = delivery.reason == delivery::FailureReason::kRetriesExhausted;
+  return http::Problem(502, exhausted ? "URX" : "UF", detail);
+}
+
+// Sends an upstream's answer as it was.
 net::Task<void> SendAnswer(Call& call, const delivery::Answer& answer) {
   http::ResponseHead head;
   head.status = answer.status;
@@ -17,9 +42,36 @@ net::Task<void> SendAnswer(Call& call, const delivery::Answer& answer) {
   (void)co_await call.exchange.SendHead(head, answer.body, true, call.scope());
 }
 
-net::Task<bool> SendResultWithin(Call& call, std::string id, net::Duration wait) {
+}  // namespace
+
+net::Task<void> SendResult(Call& call, const DeliveryResult& result) {
+  switch (result.availability) {
+    case DeliveryResult::Availability::kReady:
+      co_await SendAnswer(call, *result.answer);
+      break;
+    case DeliveryResult::Availability::kNotDone: {
+      http::Problem problem(409, "",
+                            StrCat("the operation is ", StateOf(result.view),
+                                   "; its result comes when it has ended"));
+      problem.headers.emplace_back("retry-after", "1");
+      co_await Fail(call, std::move(problem));
+      break;
+    }
+    case DeliveryResult::Availability::kNoAnswer: {
+      http::Problem problem = WhyNoAnswer(result.view.deliveries[0]);
+      co_await Fail(call, std::move(problem));
+      break;
+    }
+    case DeliveryResult::Availability::kForgotten:
+      co_await Fail(call, 410, "", "the result was kept for result_retention, which is over");
+      break;
+  }
+}
+
+net::Task<std::string_view> SendResultWithin(Call& call, std::string id, net::Duration wait) {
   net::Loop& loop = call.services.loop;
   call.exchange.CancelWhenCallerLeaves();
+  std::string_view state = delivery::DeliveryStateName(DeliveryState::kPending);
   {
     net::CancelScope patience(loop, &call.scope());
     patience.SetDeadline(loop.now() + wait, "the time to wait is over");
@@ -27,15 +79,16 @@ net::Task<bool> SendResultWithin(Call& call, std::string id, net::Duration wait)
     bool final = false;
     while (!final) {
       absl::StatusOr<delivery::MessageView> view = co_await watch.Next(patience);
-      if (!view.ok()) co_return false;
+      if (!view.ok()) co_return state;
+      state = StateOf(*view);
       final = view->final();
     }
   }
-  absl::StatusOr<delivery::DeliveryResult> result =
+  absl::StatusOr<DeliveryResult> result =
       co_await GetResult(call.services.engine, id, call.scope());
-  if (!result.ok() || !result->answer) co_return false;
-  co_await SendAnswer(call, *result->answer);
-  co_return true;
+  if (!result.ok()) co_return state;
+  co_await SendResult(call, *result);
+  co_return "";
 }
 
 }  // namespace pillion::sidecar

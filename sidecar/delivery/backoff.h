@@ -9,7 +9,8 @@
 namespace pillion::delivery {
 
 // Full jitter: random in [0, min(max_interval, base_interval * 2^(failed_attempts - 1))), but not
-// less than `retry_after`, of which no more than max_interval counts. REQUIRES: failed_attempts
+// less than `retry_after`, of which no more than max_interval counts. A max_interval below
+// base_interval is taken for base_interval. REQUIRES: failed_attempts
 // >= 1.
 absl::Duration NextBackoff(const RetryPolicy& policy, int failed_attempts,
                            absl::Duration retry_after, Random& random);

@@ -41,6 +41,18 @@ TEST(Backoff, WaitsAsLongAsTheDestinationAsksUpToTheMaximum) {
   EXPECT_EQ(NextBackoff(kPolicy, 1, absl::InfiniteDuration(), random), absl::Seconds(60));
 }
 
+TEST(Backoff, IsNotCutShortByAMaximumBelowTheBase) {
+  SecureRandom random;
+  const RetryPolicy policy = {3, absl::Seconds(60), absl::Seconds(1)};
+  EXPECT_EQ(NextBackoff(policy, 1, absl::Hours(1), random), absl::Seconds(60));
+  absl::Duration most = absl::ZeroDuration();
+  for (int i = 0; i < 200; ++i) {
+    most = std::max(most, NextBackoff(policy, 4, absl::ZeroDuration(), random));
+  }
+  EXPECT_GT(most, absl::Seconds(30));
+  EXPECT_LT(most, absl::Seconds(60));
+}
+
 TEST(Backoff, IsNothingWithoutABaseInterval) {
   SecureRandom random;
   const RetryPolicy at_once = {3, absl::ZeroDuration(), absl::Seconds(60)};

@@ -23,6 +23,9 @@ struct CancelCommand {
   std::string id;
   Callback<MessageView> done;
 };
+struct HurryCommand {
+  std::string cluster;
+};
 struct GetCommand {
   std::string id;
   Callback<MessageView> done;
@@ -51,8 +54,8 @@ struct ChangeCommand {
 };
 
 using Command =
-    std::variant<AcceptCommand, CompleteCommand, CancelCommand, GetCommand, GetResultCommand,
-                 WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+    std::variant<AcceptCommand, CompleteCommand, CancelCommand, HurryCommand, GetCommand,
+                 GetResultCommand, WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -105,6 +105,12 @@ void Engine::Complete(uint64_t claim, AttemptOutcome outcome) {
   queue_->Push(command).IgnoreError();
 }
 
+void Engine::Hurry(std::string cluster) {
+  Command command = HurryCommand{std::move(cluster)};
+  // After Stop() nothing is due any more.
+  queue_->Push(command).IgnoreError();
+}
+
 void Engine::Get(std::string id, Callback<MessageView> done) {
   Ask(GetCommand{std::move(id), std::move(done)});
 }

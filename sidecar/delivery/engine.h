@@ -30,7 +30,8 @@
 // What one thread asks takes effect in the order asked, but reading calls may overtake changes
 // whose callbacks have not been called yet.
 //
-// Errors that any callback may get, besides those named below: those of store.h.
+// Errors that any callback may get, besides those named below: those of store.h. OutOfRange comes
+// to Accept() only; a delivery whose answer is too large for the store fails.
 #ifndef PILLION_SIDECAR_DELIVERY_ENGINE_H_
 #define PILLION_SIDECAR_DELIVERY_ENGINE_H_
 
@@ -85,6 +86,9 @@ class Engine {
   // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
+
+  // What waits for its next attempt to `cluster` is due now.
+  void Hurry(std::string cluster);
 
   // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.
   void Get(std::string id, Callback<MessageView> done);

@@ -227,6 +227,37 @@ TEST(EngineFaults, AnOutcomeThatCannotBeStoredIsKeptUntilItCan) {
   });
 }
 
+TEST(EngineFaults, AnswersThatWaitForTheStoreHaveALimit) {
+  InChild([] {
+    EngineOptions options;
+    options.max_running_bytes = 250'000;
+    EngineHarness harness(options);
+    std::vector<ClaimedDelivery> running;
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(harness.Accept(AsyncCall()).ok());
+      running.push_back(harness.NextAttempt());
+    }
+    LimitFiles(kNothing);
+    for (const ClaimedDelivery& attempt : running) {
+      harness.Succeed(attempt, 200, std::string(100'000, 'x'));
+    }
+    harness.Settle();
+    LimitFiles(kUnlimited);
+    harness.clock.Advance(absl::Seconds(5));
+    int kept = 0;
+    for (const ClaimedDelivery& attempt : running) {
+      EXPECT_EQ(harness.StateOf(attempt.id), DeliveryState::kSucceeded);
+      const auto result = harness.GetResult(attempt.id);
+      EXPECT_EQ(result->view.deliveries[0].last_status, 200);
+      kept += result->answer.has_value();
+      if (!result->answer.has_value()) {
+        EXPECT_THAT(result->view.deliveries[0].last_error, HasSubstr("the answer was dropped"));
+      }
+    }
+    EXPECT_EQ(kept, 2);
+  });
+}
+
 TEST(EngineFaults, NoAttemptIsMadeThatIsNotStored) {
   InChild([] {
     EngineOptions options;

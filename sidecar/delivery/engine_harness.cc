@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "gtest/gtest.h"
-#include "sidecar/delivery/sqlite_store.h"
 
 namespace pillion::delivery {
 namespace {
@@ -45,15 +44,15 @@ std::string NewDirectory() {
   return name;
 }
 
-EngineHarness::EngineHarness(EngineOptions options, std::string directory)
-    : directory(std::move(directory)), options_(std::move(options)) {
+EngineHarness::EngineHarness(EngineOptions options, std::string directory, int max_row_bytes)
+    : directory(std::move(directory)), options_(std::move(options)), max_row_bytes_(max_row_bytes) {
   Open();
 }
 
 EngineHarness::~EngineHarness() { engine->Stop(); }
 
 void EngineHarness::Open() {
-  auto store = SqliteStore::Open(directory);
+  auto store = SqliteStore::Open(directory, max_row_bytes_);
   if (!store.ok()) {
     std::fprintf(stderr, "%s\n", store.status().ToString().c_str());
     std::abort();
@@ -135,6 +134,20 @@ void EngineHarness::FailForNow(const ClaimedDelivery& delivery, int status,
   outcome.retry_after = retry_after;
   outcome.answer.status = status;
   if (status == 0) outcome.error = "connection refused";
+  engine->Complete(delivery.claim, std::move(outcome));
+}
+
+void EngineHarness::EndAborted(const ClaimedDelivery& delivery) {
+  AttemptOutcome outcome;
+  outcome.verdict = AttemptOutcome::Verdict::kAborted;
+  engine->Complete(delivery.claim, std::move(outcome));
+}
+
+void EngineHarness::Postpone(const ClaimedDelivery& delivery, absl::Duration wait) {
+  AttemptOutcome outcome;
+  outcome.verdict = AttemptOutcome::Verdict::kPostponed;
+  outcome.retry_after = wait;
+  outcome.error = "nobody to send it to";
   engine->Complete(delivery.claim, std::move(outcome));
 }
 

@@ -19,6 +19,7 @@
 #include "sidecar/delivery/engine.h"
 #include "sidecar/delivery/fake_clock.h"
 #include "sidecar/delivery/random.h"
+#include "sidecar/delivery/sqlite_store.h"
 
 namespace pillion::delivery {
 
@@ -57,7 +58,8 @@ std::string NewDirectory();
 
 class EngineHarness {
  public:
-  explicit EngineHarness(EngineOptions options = {}, std::string directory = NewDirectory());
+  explicit EngineHarness(EngineOptions options = {}, std::string directory = NewDirectory(),
+                         int max_row_bytes = SqliteStore::kMaxRowBytes);
   ~EngineHarness();
 
   // As after the end of the process: what ran is lost.
@@ -84,6 +86,9 @@ class EngineHarness {
   void Succeed(const ClaimedDelivery& delivery, int status = 200, std::string body = "");
   void FailForNow(const ClaimedDelivery& delivery, int status = 503,
                   absl::Duration retry_after = {});
+  // What an abort leads to.
+  void EndAborted(const ClaimedDelivery& delivery);
+  void Postpone(const ClaimedDelivery& delivery, absl::Duration wait);
   void FailForGood(const ClaimedDelivery& delivery, int status = 400, std::string body = "");
 
   FakeClock clock;
@@ -97,6 +102,7 @@ class EngineHarness {
 
   SecureRandom random_;
   const EngineOptions options_;
+  const int max_row_bytes_;
 };
 
 // An asynchronous call on `route`: retried up to `num_retries` times, at once (no back-off).

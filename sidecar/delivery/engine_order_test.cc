@@ -66,8 +66,10 @@ TEST(EngineOrder, TheKeyGoesOnAfterADeadLetterACancelAndAnExpiry) {
   EXPECT_EQ(second.message->body, "canceled");
   ASSERT_TRUE(harness.Cancel(canceled->id).ok());
   harness.Succeed(second);
-  EXPECT_EQ(harness.NextAttempt().message->body, "expires");
+  const ClaimedDelivery third = harness.NextAttempt();
+  EXPECT_EQ(third.message->body, "expires");
   harness.clock.Advance(absl::Minutes(1));
+  harness.EndAborted(third);
   EXPECT_EQ(harness.NextAttempt().message->body, "last");
   EXPECT_EQ(harness.StateOf(expired->id), DeliveryState::kExpired);
 }
@@ -80,11 +82,38 @@ TEST(EngineOrder, AWholeKeyThatExpiresAtOnceDoesNotBlockTheNext) {
     ASSERT_TRUE(harness.Accept(expiring).ok());
   }
   const auto last = harness.Accept(Keyed("k", "last"));
-  harness.NextAttempt();
+  const ClaimedDelivery first = harness.NextAttempt();
   harness.clock.Advance(absl::Minutes(1));
+  harness.EndAborted(first);
   EXPECT_EQ(harness.NextAttempt().id, last->delivery_ids[0]);
   harness.Settle();
   EXPECT_EQ(harness.engine->stats().expired, 5);
+}
+
+TEST(EngineOrder, TheKeyWaitsUntilTheAttemptOfACanceledOneHasEnded) {
+  EngineHarness harness;
+  const auto canceled = harness.Accept(Keyed("k", "canceled"));
+  ASSERT_TRUE(harness.Accept(Keyed("k", "behind")).ok());
+  const ClaimedDelivery running = harness.NextAttempt();
+  ASSERT_TRUE(harness.Cancel(canceled->id).ok());
+  EXPECT_EQ(harness.aborts.Next(), running.claim);
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  const auto next = harness.Accept(Keyed("k", "next"));
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.EndAborted(running);
+  const ClaimedDelivery behind = harness.NextAttempt();
+  EXPECT_EQ(behind.message->body, "behind");
+  ASSERT_TRUE(harness.Cancel(next->id).ok());
+  harness.Succeed(behind);
+
+  // Nor does one that comes later overtake it.
+  const auto alone = harness.Accept(Keyed("k", "alone"));
+  const ClaimedDelivery last = harness.NextAttempt();
+  ASSERT_TRUE(harness.Cancel(alone->id).ok());
+  ASSERT_TRUE(harness.Accept(Keyed("k", "later")).ok());
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.EndAborted(last);
+  EXPECT_EQ(harness.NextAttempt().message->body, "later");
 }
 
 TEST(EngineOrder, AReplayedDeadLetterQueuesBehindItsKey) {

@@ -205,9 +205,7 @@ TEST(Engine, AnAbortedAttemptDoesNotCount) {
   const auto operation = harness.Accept(AsyncCall("reports", 0));
   const ClaimedDelivery first = harness.NextAttempt();
   harness.engine->StopDispatching();
-  AttemptOutcome outcome;
-  outcome.verdict = AttemptOutcome::Verdict::kAborted;
-  harness.engine->Complete(first.claim, outcome);
+  harness.EndAborted(first);
   EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kPending);
   EXPECT_EQ(harness.AttemptsWaiting(), 0u);
   EXPECT_EQ(harness.Get(operation->id)->deliveries[0].attempts, 0);
@@ -222,23 +220,74 @@ TEST(Engine, AnAbortedAttemptDoesNotCount) {
 TEST(Engine, APostponedAttemptUsesUpNoRetryButWaits) {
   EngineHarness harness;
   AcceptRequest call = AsyncCall("reports", 0);
-  const absl::Duration rest = call.deliveries[0].spec.retry.max_interval;
+  call.deliveries[0].spec.retry.max_interval = absl::Seconds(1);  // is for retries
+  const absl::Duration rest = absl::Minutes(1);
   const auto operation = harness.Accept(std::move(call));
   for (int i = 0; i < 3; ++i) {
     const ClaimedDelivery attempt = harness.NextAttempt();
     EXPECT_EQ(attempt.attempt, 1);
-    AttemptOutcome outcome;
-    outcome.verdict = AttemptOutcome::Verdict::kPostponed;
-    outcome.retry_after = rest;
-    outcome.error = "no cluster";
-    harness.engine->Complete(attempt.claim, outcome);
+    harness.Postpone(attempt, rest);
     EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kPending);
-    EXPECT_EQ(harness.Get(operation->id)->deliveries[0].last_error, "no cluster");
+    EXPECT_EQ(harness.Get(operation->id)->deliveries[0].last_error, "nobody to send it to");
+    harness.clock.Advance(rest - absl::Milliseconds(1));
     EXPECT_EQ(harness.AttemptsWaiting(), 0u);
-    harness.clock.Advance(rest);
+    harness.clock.Advance(absl::Milliseconds(1));
   }
   harness.Succeed(harness.NextAttempt());
   EXPECT_EQ(harness.StateOf(operation->id), DeliveryState::kSucceeded);
+}
+
+TEST(Engine, HurriesWhatWaitsForOneCluster) {
+  EngineHarness harness;
+  const auto message = harness.Accept(Publication("order.created", {"billing", "search"}));
+  for (int i = 0; i < 2; ++i) harness.Postpone(harness.NextAttempt(), absl::Minutes(1));
+  ASSERT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.engine->Hurry("nobody");
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.engine->Hurry("billing");
+  const ClaimedDelivery attempt = harness.NextAttempt();
+  EXPECT_EQ(attempt.cluster, "billing");
+  EXPECT_EQ(attempt.attempt, 1);
+  harness.Succeed(attempt);
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  harness.clock.Advance(absl::Minutes(1));
+  EXPECT_EQ(harness.NextAttempt().cluster, "search");
+}
+
+TEST(Engine, WhatIsTooLargeForTheStoreFailsAloneAndStopsNobody) {
+  EngineHarness harness({}, NewDirectory(), /*max_row_bytes=*/100'000);
+  Inbox<int> blocked;
+  Inbox<int> go_on;
+  harness.engine->Get("", [&](absl::StatusOr<MessageView>) {
+    blocked.Put(1);
+    go_on.Next();
+  });
+  ASSERT_TRUE(blocked.Next().has_value());
+  // The three are in one commit.
+  Inbox<absl::StatusCode> replies;
+  for (const size_t size : {10, 200'000, 10}) {
+    AcceptRequest request = AsyncCall();
+    request.message.body.assign(size, 'x');
+    harness.engine->Accept(std::move(request), [&replies](absl::StatusOr<Accepted> reply) {
+      replies.Put(reply.status().code());
+    });
+  }
+  go_on.Put(1);
+  for (const absl::StatusCode code :
+       {absl::StatusCode::kOk, absl::StatusCode::kOutOfRange, absl::StatusCode::kOk}) {
+    EXPECT_EQ(replies.Next(), code);
+  }
+  const ClaimedDelivery first = harness.NextAttempt();
+  const ClaimedDelivery second = harness.NextAttempt();
+  harness.Succeed(first, 200, std::string(200'000, 'x'));
+  harness.Succeed(second, 200, "small");
+  EXPECT_EQ(harness.StateOf(first.id), DeliveryState::kFailed);
+  EXPECT_EQ(harness.StateOf(second.id), DeliveryState::kSucceeded);
+  const auto result = harness.GetResult(first.id);
+  EXPECT_EQ(result->availability, Availability::kNoAnswer);
+  EXPECT_EQ(result->view.deliveries[0].last_status, 200);
+  EXPECT_NE(result->view.deliveries[0].last_error.find("too large"), std::string::npos);
+  EXPECT_EQ(harness.engine->stats().store_errors, 0);
 }
 
 TEST(Engine, RunsAgainWhatRanWhenTheProcessEnded) {

@@ -47,8 +47,8 @@ std::string_view DeliveryStateName(DeliveryState state);
 std::optional<DeliveryState> ParseDeliveryState(std::string_view name);
 constexpr bool IsFinal(DeliveryState state) { return state >= DeliveryState::kSucceeded; }
 
-// Who is to get a delivery: the policy's route or subscription of that name. Limits count by
-// target, and targets take turns, so that one that is slow or dead never holds up another.
+// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription. Limits count
+// by target, and targets take turns, so that one that is slow or dead never holds up another.
 struct Target {
   TargetKind kind = TargetKind::kRoute;
   std::string name;
@@ -107,8 +107,8 @@ struct NewDelivery {
 };
 
 // A key that a caller chose so that repeating a request is harmless. `scope` is who may use it for
-// what: the caller and the route. `fingerprint` tells requests apart: a digest of method, path and
-// body.
+// what: the caller and the service that is called. `fingerprint` tells requests apart: a digest of
+// method, path and body.
 struct Idempotency {
   std::string scope;
   std::string key;
@@ -142,11 +142,11 @@ struct AttemptOutcome {
     kRetry,             // -> pending again, or failed if no retry is left
     kPermanentFailure,  // -> failed
     kAborted,           // stopped by us (shutdown): -> pending, and the attempt does not count
-    kPostponed,  // nobody to send it to: as kRetry, but it does not count, so goes on for ever
+    kPostponed,  // it could not be sent: -> pending, and it does not count, so goes on for ever
   };
   Verdict verdict = Verdict::kSuccess;
-  absl::Duration retry_after =
-      absl::ZeroDuration();  // kRetry, kPostponed: at least so long, up to max_interval
+  // kRetry: at least so long, up to max_interval. kPostponed: just so long.
+  absl::Duration retry_after = absl::ZeroDuration();
   Answer answer;
   std::string error;  // for a person; what went wrong if there was no answer
 };

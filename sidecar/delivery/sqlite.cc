@@ -104,6 +104,8 @@ absl::Status Database::Error(int code) const {
       return absl::PermissionDeniedError(
           absl::StrCat(where, "cannot be opened for writing (", cause,
                        "); check the owner and the mode of the file and of its directory"));
+    case SQLITE_TOOBIG:
+      return absl::OutOfRangeError(absl::StrCat(where, "too large to be stored"));
     case SQLITE_IOERR:
       return absl::UnavailableError(absl::StrCat(where, "input/output error (", cause,
                                                  "); check the volume and the kernel's log"));

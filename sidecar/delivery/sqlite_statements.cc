@@ -75,6 +75,13 @@ constexpr Source kSources[] = {
      "last_error = ?,"
      " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
 
+    {&S::targets_of_cluster,
+     "SELECT DISTINCT t.kind, t.name FROM delivery d JOIN target t ON t.id = d.target"
+     " WHERE d.state <= 2 AND d.state = 1 AND d.cluster = ? AND d.due_at > ?"},
+    {&S::make_due,
+     "UPDATE delivery SET due_at = ?2 WHERE state <= 2 AND state = 1 AND cluster = ?1 AND due_at > "
+     "?2"},
+
     {&S::state_of, "SELECT state FROM delivery WHERE seq = ?"},
     {&S::finish,
      "UPDATE delivery SET state = ?, reason = ?, due_at = NULL, deadline_at = ?, finished_at = ?,"

@@ -1,9 +1,13 @@
 #include "sidecar/delivery/sqlite_store.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cassert>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -25,21 +29,30 @@ void SyncParent(const std::filesystem::path& directory) {
   close(descriptor);
 }
 
+// With its parents.
+absl::Status MakeDirectory(const std::filesystem::path& directory, mode_t mode) {
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error)) return absl::OkStatus();
+  if (directory.has_relative_path()) {
+    PILLION_RETURN_IF_ERROR(MakeDirectory(directory.parent_path(), 0777));
+  }
+  if (mkdir(directory.c_str(), mode) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat("the directory ", directory.native(),
+                                                    " cannot be created (", std::strerror(errno),
+                                                    "); create it, or set another store.path"));
+  }
+  SyncParent(directory);
+  return absl::OkStatus();
+}
+
 absl::Status CreateDirectory(const std::string& name) {
   std::error_code error;
-  const std::filesystem::path directory = std::filesystem::absolute(name, error).lexically_normal();
-  if (std::filesystem::is_directory(directory, error)) return absl::OkStatus();
-  if (std::filesystem::create_directories(directory, error)) {
-    // What is stored is what callers sent: for this user only.
-    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
-    SyncParent(directory);
-  }
-  if (error) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("store ", name, ": the directory cannot be created (", error.message(),
-                     "); create it, or set another store path"));
-  }
-  return absl::OkStatus();
+  std::filesystem::path directory = std::filesystem::absolute(name, error).lexically_normal();
+  if (!directory.has_filename()) directory = directory.parent_path();  // "store/"
+  // What is stored is what callers sent: for this user only.
+  const absl::Status made = MakeDirectory(directory, 0700);
+  return made.ok() ? made
+                   : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
 int StateNumber(Placement placement) {
@@ -63,7 +76,8 @@ SqliteStore::SqliteStore(FileLock lock, Database database)
 
 SqliteStore::~SqliteStore() = default;
 
-absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory,
+                                                               int max_row_bytes) {
   PILLION_RETURN_IF_ERROR(CreateDirectory(directory));
   PILLION_ASSIGN_OR_RETURN(FileLock lock,
                            FileLock::Take(absl::StrCat(directory, "/deliveries.lock")));
@@ -73,6 +87,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
       const int64_t last_row,
       database.QueryInt("SELECT max(coalesce((SELECT max(last_delivery) FROM message), 0),"
                         " coalesce((SELECT max(seq) FROM delivery), 0))"));
+  sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
   auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
@@ -253,6 +268,22 @@ absl::Status SqliteStore::Reschedule(RowId row, absl::Time due_at, bool counts, 
       .Run();
 }
 
+absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now) {
+  std::vector<Target> targets;
+  {
+    Query query(database_, statements_->targets_of_cluster);
+    query.Text(cluster).Time(now);
+    for (;;) {
+      PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+      if (!found) break;
+      targets.push_back({static_cast<TargetKind>(query.GetInt(0)), query.GetText(1)});
+    }
+  }
+  if (targets.empty()) return targets;
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->make_due).Text(cluster).Time(now).Run());
+  return targets;
+}
+
 absl::Status SqliteStore::PutResult(RowId row, const Answer& answer) {
   return Query(database_, statements_->put_result)
       .Int(row)
@@ -266,6 +297,8 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
                                                               const Ending& ending) {
   assert(IsFinal(ending.state));
   PILLION_ASSIGN_OR_RETURN(const bool holds_up_others, HoldsUpItsKey(delivery));
+  // First: it may be too large.
+  if (ending.answer != nullptr) PILLION_RETURN_IF_ERROR(PutResult(delivery.row, *ending.answer));
   {
     Query query(database_, statements_->finish);
     query.Int(static_cast<int64_t>(ending.state)).Int(static_cast<int64_t>(ending.reason));
@@ -277,7 +310,6 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
     }
     PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
   }
-  if (ending.answer != nullptr) PILLION_RETURN_IF_ERROR(PutResult(delivery.row, *ending.answer));
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
 }

@@ -23,11 +23,16 @@ struct SqliteStatements;
 
 class SqliteStore : public Store {
  public:
+  // What SQLite can keep in one row.
+  static constexpr int kMaxRowBytes = 1'000'000'000;
+
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
   // the cause and what to do: in use or locked (Unavailable), of a newer version or another program
   // (FailedPrecondition), damaged (DataLoss), not writable (PermissionDenied), disk full
   // (ResourceExhausted).
-  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& directory);
+  // `max_row_bytes` is what a message or an answer may have; beyond it OutOfRange.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& directory,
+                                                           int max_row_bytes = kMaxRowBytes);
   ~SqliteStore() override;
 
   absl::Status Begin() override;
@@ -50,6 +55,7 @@ class SqliteStore : public Store {
                                                        const Lease& lease) override;
   absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                           std::string_view last_error) override;
+  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
   absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;

@@ -70,6 +70,7 @@ TEST(SqliteStore, CreatesItsDirectoryForItsUserOnly) {
   struct stat info;
   ASSERT_EQ(stat(directory.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
+  EXPECT_TRUE(SqliteStore::Open(NewDirectory() + "/with/slash/").ok());
   ASSERT_EQ(stat(DatabaseIn(directory).c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ASSERT_EQ(stat((DatabaseIn(directory) + "-wal").c_str(), &info), 0);
@@ -233,7 +234,7 @@ TEST(SqliteStore, SaysSoWhenTheDirectoryCannotBe) {
   const auto store = SqliteStore::Open(file + "/store");
   EXPECT_EQ(store.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(std::string(store.status().message()),
-              AllOf(HasSubstr(file + "/store"), HasSubstr("set another store path")));
+              AllOf(HasSubstr(file + "/store"), HasSubstr("set another store.path")));
 }
 
 }  // namespace

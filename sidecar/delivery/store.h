@@ -16,7 +16,10 @@
 // Errors, of every function, with a message that names the store, the cause and what to do:
 //   ResourceExhausted: the disk is full.  Unavailable: input/output error, or locked by another
 //   process. DataLoss: the store is damaged.
-// After an error inside a transaction nothing of it is kept, and the caller must call Rollback().
+// OutOfRange: what is to be stored is too large for this store; that one call has done nothing, and
+// the transaction goes on.
+// After any other error inside a transaction nothing of it is kept, and the caller must call
+// Rollback().
 // The store can be used again after it, and may well work again.
 #ifndef PILLION_SIDECAR_DELIVERY_STORE_H_
 #define PILLION_SIDECAR_DELIVERY_STORE_H_
@@ -171,6 +174,9 @@ class Store {
   // Running becomes pending. `counts`: whether the attempt does.
   virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                                   std::string_view last_error) = 0;
+  // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
+  // longer. Returns the targets of that.
+  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;

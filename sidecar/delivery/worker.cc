@@ -65,7 +65,7 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
   std::vector<Command> writes;
   for (Command& command : commands) {
     if (auto* complete = std::get_if<CompleteCommand>(&command)) {
-      outcomes_.push_back({complete->claim, std::move(complete->outcome)});
+      outcomes_.push_back({complete->claim, std::move(complete->outcome), false, false});
     } else if (!ServeRead(command)) {
       writes.push_back(std::move(command));
     }
@@ -75,6 +75,7 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
   } else if (HasWork(writes)) {
     RunEverything(writes);
   }
+  if (degraded()) LimitWaitingAnswers();
   if (!list_jobs_.empty()) RunListJob();
 }
 
@@ -146,6 +147,23 @@ void Worker::RetryStore() {
   Degrade(failure);
 }
 
+// Answers that wait for the store must not use the memory up. Of those beyond the limit only the
+// status is kept: making the call again could do harm.
+void Worker::LimitWaitingAnswers() {
+  int64_t bytes = 0;
+  for (Outcome& waiting : outcomes_) {
+    Answer& answer = waiting.outcome.answer;
+    const auto size = static_cast<int64_t>(answer.headers.size() + answer.body.size());
+    bytes += size;
+    if (size == 0 || bytes <= options_.max_running_bytes) continue;
+    bytes -= size;
+    answer = {answer.status, "", ""};
+    waiting.answer_dropped = true;
+    waiting.outcome.error =
+        "the answer was dropped: the store failed, and too many answers waited for it already";
+  }
+}
+
 void Worker::Degrade(const absl::Status& error) {
   retry_interval_ = std::clamp(retry_interval_ * 2, kFirstRetryInterval, kMaxRetryInterval);
   retry_at_ = now_ + retry_interval_;
@@ -189,7 +207,11 @@ void Worker::Undo(const absl::Status& error) {
     running_.erase(it);
   }
   for (auto& [claim, running] : effects.ended) {
-    if (!running.settled) claim_of_row_[running.entry.ref.row] = claim;
+    if (!running.settled) {
+      claim_of_row_[running.entry.ref.row] = claim;
+    } else if (running.entry.ref.ordering_key.has_value()) {
+      settled_with_key_.push_back(claim);
+    }
     running_.emplace(claim, std::move(running));
   }
   for (uint64_t claim : effects.settled) {

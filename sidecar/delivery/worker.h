@@ -9,6 +9,10 @@
 // tried again at growing intervals, one by one, after old data was pruned to make room; nothing is
 // claimed; whoever asks for something gets a transaction of his own, and so the store's present
 // error.
+//
+// An attempt whose delivery is canceled or expires is *settled*: the store has the delivery's end,
+// and the attempt is aborted. Until that is reported, it holds its place, and the next one of its
+// key back.
 #ifndef PILLION_SIDECAR_DELIVERY_WORKER_H_
 #define PILLION_SIDECAR_DELIVERY_WORKER_H_
 
@@ -16,6 +20,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +72,7 @@ class Worker {
     uint64_t claim = 0;
     AttemptOutcome outcome;
     bool stored = false;
+    bool answer_dropped = false;
   };
   // What a transaction has to tell when it is committed, and what to undo if it is not.
   struct Effects {
@@ -100,6 +106,7 @@ class Worker {
   void RunDegraded(std::vector<Command>& writes);
   absl::Status ApplyAll(std::vector<Command>& writes, size_t& applied);
   void RetryStore();
+  void LimitWaitingAnswers();
   void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);
   bool HasWork(const std::vector<Command>& writes) const;
   void NotifyWatchers(const std::string& message_id);
@@ -108,11 +115,12 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
-  absl::Status InsertDeliveries(AcceptCommand& command,
+  absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
+  absl::Status ApplyHurry(const HurryCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
-  absl::Status EndAttempt(const Running& running, const AttemptOutcome& outcome);
+  absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
   absl::Status EndDelivery(const DeliveryEntry& entry, Ending ending);
   absl::Status ApplyDeadlines();
@@ -120,6 +128,7 @@ class Worker {
   absl::Status StartNext(const Target& target);
   void BeginAttempt(ClaimedDelivery claimed, RowId row);
   void Settle(const DeliveryEntry& entry);
+  bool KeyIsHeld(const Target& target, const std::optional<std::string>& key);
   void MarkChanged(const std::string& message_id);
   absl::Time ForgetAt(const DeliveryEntry& entry, DeliveryState state) const;
   void NoteDeadline(absl::Time at) { next_deadline_ = std::min(next_deadline_, at); }
@@ -154,6 +163,7 @@ class Worker {
   absl::flat_hash_map<uint64_t, Running> running_;
   absl::flat_hash_map<RowId, uint64_t> claim_of_row_;  // of those that are not settled
   std::deque<Outcome> outcomes_;                       // not stored yet
+  std::vector<uint64_t> settled_with_key_;             // see KeyIsHeld(); some have ended since
   Watchers watchers_;
   std::deque<ListJob> list_jobs_;
   std::deque<ChangeJob> change_jobs_;

@@ -54,6 +54,7 @@ absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done
 absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
+  if (auto* hurry = std::get_if<HurryCommand>(&command)) return ApplyHurry(*hurry);
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -85,26 +86,30 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   request.message.created_at = now_;
   request.message.expires_at = now_ + request.expires_after;
   const auto message = std::make_shared<const Message>(std::move(request.message));
-  PILLION_RETURN_IF_ERROR(InsertDeliveries(command, message));
+  const absl::StatusOr<RowId> message_row = store_->InsertMessage(
+      *message, idempotency.has_value() ? &*idempotency : nullptr, request.deliveries.size());
+  if (absl::IsOutOfRange(message_row.status())) {
+    effects_.replies.push_back(WhenCommitted<Accepted>(
+        std::move(command.done), absl::OutOfRangeError(message_row.status().message())));
+    return absl::OkStatus();
+  }
+  if (!message_row.ok()) return message_row.status();
+  PILLION_RETURN_IF_ERROR(InsertDeliveries(command, *message_row, message));
   ++effects_.counts.accepted;
   effects_.replies.push_back(WhenCommitted<Accepted>(
       std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
   return absl::OkStatus();
 }
 
-absl::Status Worker::InsertDeliveries(AcceptCommand& command,
+absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
                                       const std::shared_ptr<const Message>& message) {
   std::vector<NewDelivery>& deliveries = command.request.deliveries;
-  const std::optional<Idempotency>& idempotency = command.request.idempotency;
-  PILLION_ASSIGN_OR_RETURN(
-      const RowId message_row,
-      store_->InsertMessage(*message, idempotency.has_value() ? &*idempotency : nullptr,
-                            deliveries.size()));
   NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
     const bool start = dispatching_ && !degraded() &&
-                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_);
+                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
+                       !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
@@ -144,7 +149,8 @@ absl::Status Worker::StartNext(const Target& target) {
     return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
   }
   const int concurrency = due->entry.spec.concurrency;
-  if (concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) {
+  if ((concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) ||
+      KeyIsHeld(target, due->entry.ref.ordering_key)) {
     scheduler_.AtLimit(target);
     return absl::OkStatus();
   }
@@ -188,11 +194,12 @@ absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
   if (running.settled) return absl::OkStatus();
   claim_of_row_.erase(running.entry.ref.row);
   // By value: what follows may begin another attempt, and effects_ may move.
-  return EndAttempt(Running(running), outcome.outcome);
+  return EndAttempt(Running(running), outcome);
 }
 
-absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& outcome) {
+absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
   using Verdict = AttemptOutcome::Verdict;
+  const AttemptOutcome& outcome = ended.outcome;
   if (outcome.verdict == Verdict::kAborted || outcome.verdict == Verdict::kPostponed) {
     return Retry(running, outcome);
   }
@@ -211,8 +218,8 @@ absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& ou
   Answer cut;
   ending.last_status = outcome.answer.status;
   ending.last_error = outcome.error;
-  if (outcome.answer.status == 0) {
-    // Nobody answered.
+  if (outcome.answer.status == 0 || ended.answer_dropped) {
+    // Nobody answered, as far as it is known.
   } else if (running.entry.kind == MessageKind::kAsync) {
     ending.answer = &outcome.answer;
   } else if (ending.state == DeliveryState::kFailed) {
@@ -220,6 +227,13 @@ absl::Status Worker::EndAttempt(const Running& running, const AttemptOutcome& ou
            outcome.answer.body.substr(0, kKeptOfAnswer)};
     ending.answer = &cut;
   }
+  const absl::Status status = EndDelivery(running.entry, ending);
+  if (!absl::IsOutOfRange(status)) return status;
+  const std::string error = absl::StrCat("the answer cannot be kept: ", status.message());
+  ending.state = DeliveryState::kFailed;
+  ending.reason = FailureReason::kRejected;
+  ending.last_error = error;
+  ending.answer = nullptr;
   return EndDelivery(running.entry, ending);
 }
 
@@ -227,7 +241,8 @@ absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome
   using Verdict = AttemptOutcome::Verdict;
   const bool counts = outcome.verdict == Verdict::kRetry;
   absl::Time due_at = now_;
-  if (outcome.verdict != Verdict::kAborted) {
+  if (outcome.verdict == Verdict::kPostponed) due_at += outcome.retry_after;
+  if (counts) {
     due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
   }
   if (counts) ++effects_.counts.retries;
@@ -267,7 +282,21 @@ void Worker::Settle(const DeliveryEntry& entry) {
   if (claim == claim_of_row_.end()) return;
   running_.at(claim->second).settled = true;
   effects_.settled.push_back(claim->second);
+  if (entry.ref.ordering_key.has_value()) settled_with_key_.push_back(claim->second);
   claim_of_row_.erase(claim);
+}
+
+// Whether an attempt of the key that was settled is still under way: its successor waits for that.
+bool Worker::KeyIsHeld(const Target& target, const std::optional<std::string>& key) {
+  if (!key.has_value() || settled_with_key_.empty()) return false;
+  std::erase_if(settled_with_key_, [this](uint64_t claim) {
+    const auto it = running_.find(claim);
+    return it == running_.end() || !it->second.settled;
+  });
+  return std::any_of(settled_with_key_.begin(), settled_with_key_.end(), [&](uint64_t claim) {
+    const DeliveryRef& ref = running_.at(claim).entry.ref;
+    return ref.target == target && ref.ordering_key == key;
+  });
 }
 
 absl::Status Worker::ApplyCancel(CancelCommand& command) {
@@ -292,6 +321,13 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
     PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ApplyHurry(const HurryCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
+                           store_->MakeDue(command.cluster, now_));
+  for (const Target& target : targets) scheduler_.AddDue(target, now_);
   return absl::OkStatus();
 }
 

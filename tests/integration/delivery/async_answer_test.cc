@@ -2,6 +2,7 @@
 // answer.
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -62,6 +63,7 @@ TEST(AsyncPreference, IsAnsweredWith202WhenTheWaitIsOver) {
                                          {{"Prefer", "RESPOND-ASYNC; x=1, wait=1, wait=60, odd"}});
   EXPECT_EQ(accepted.status, 202);
   EXPECT_EQ(accepted.Header("preference-applied"), "respond-async");
+  EXPECT_EQ(ParseJson(accepted).value("status", ""), "running");
   reports.gate().Open();
   EXPECT_EQ(sidecar.AwaitFinal(accepted).value("status", ""), "succeeded");
 }
@@ -91,6 +93,17 @@ TEST(AsyncPolicy, HoldsTheCallForItsWait) {
   const Response accepted = sidecar.Call("POST", "http://orders/slow");
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   EXPECT_EQ(accepted.status, 202);
+}
+
+TEST(AsyncPolicy, TellsWhoWaitsThatTheCallFailed) {
+  Origin origin(origin::Hang());
+  SidecarProcess sidecar(
+      Policy(origin, ", wait: 30s, timeout: 50ms, retry_policy: { num_retries: 0 }"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response failed = sidecar.Call("POST", "http://orders/");
+  EXPECT_EQ(failed.status, 502);
+  EXPECT_EQ(failed.Header("pillion-flag"), "URX");
+  EXPECT_TRUE(absl::StrContains(failed.body, "timeout")) << failed.body;
 }
 
 TEST(AsyncPolicy, AnswersWithWhatAnUnmodifiedCallerExpects) {
@@ -156,6 +169,70 @@ TEST(IdempotencyKey, SurvivesARestart) {
   EXPECT_EQ(sidecar.Call("POST", "http://orders/a", "{}", key).Header("location"),
             first.Header("location"));
   EXPECT_EQ(reports.origin().request_count(), 1u);
+}
+
+// Two virtual hosts whose routes have the same name, and one for whatever else there is; `above` is
+// put before the routes.
+std::string TwoHosts(const Origin& origin, const std::string& name, const std::string& above) {
+  return absl::Substitute(R"(
+clusters:
+- { name: orders, endpoints: ["127.0.0.1:$0"] }
+virtual_hosts:
+- name: users
+  domains: [users]
+  routes: [$2 { $1match: { prefix: / }, async: { cluster: orders, concurrency: 1 } }]
+- name: billing
+  domains: [billing]
+  routes: [$2 { $1match: { prefix: / }, async: { cluster: orders, concurrency: 1 } }]
+- name: others
+  domains: ["*"]
+  routes: [$2 { $1match: { prefix: / }, async: { cluster: orders } }]
+)",
+                          origin.port(), name, above);
+}
+
+TEST(IdempotencyKey, IsAnotherOneForAnotherService) {
+  Reports reports;
+  SidecarProcess sidecar(TwoHosts(reports.origin(), "name: report, ", ""));
+  ASSERT_TRUE(sidecar.Start().ok());
+  std::set<std::string> operations;
+  for (const char* target : {"http://users/x", "http://billing/x", "http://a/x", "http://b/x"}) {
+    const Response accepted = sidecar.Call("POST", target, "{}", {{"Idempotency-Key", "k"}});
+    EXPECT_EQ(accepted.status, 202) << accepted.body;
+    operations.insert(accepted.Header("location").value_or(""));
+  }
+  EXPECT_EQ(operations.size(), 4u);
+}
+
+TEST(IdempotencyKey, SurvivesAnEditOfTheRoutes) {
+  Reports reports;
+  SidecarProcess sidecar(TwoHosts(reports.origin(), "", ""));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const auto call = [&] {
+    return sidecar.Call("POST", "http://users/x", "{}", {{"Idempotency-Key", "k"}});
+  };
+  const Response first = call();
+  const std::string above = "{ match: { path: /new }, direct_response: { status: 200 } },";
+  ASSERT_TRUE(sidecar.EditPolicy(TwoHosts(reports.origin(), "", above)).ok());
+  EXPECT_EQ(call().Header("location"), first.Header("location"));
+  ASSERT_TRUE(sidecar.EditPolicy(TwoHosts(reports.origin(), "name: renamed, ", above)).ok());
+  EXPECT_EQ(call().Header("location"), first.Header("location"));
+}
+
+TEST(AsyncPolicy, SharesNoLimitWithARouteOfTheSameNameElsewhere) {
+  Reports reports;
+  SidecarProcess sidecar(TwoHosts(reports.origin(), "name: report, ", ""));
+  ASSERT_TRUE(sidecar.Start().ok());
+  sidecar.Call("POST", "http://users/slow", "{}");
+  ASSERT_TRUE(reports.origin().WaitForRequests(1));
+  const Response other = sidecar.Call("POST", "http://billing/x", "{}");
+  EXPECT_EQ(sidecar.AwaitFinal(other).value("status", ""), "succeeded");
+  const auto listed = [&](const std::string& target) {
+    return ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?target=" + target))["deliveries"]
+        .size();
+  };
+  EXPECT_EQ(listed("route/users/report"), 1u);
+  EXPECT_EQ(listed("route/billing/report"), 1u);
 }
 
 TEST(IdempotencyKey, CanBeRequired) {

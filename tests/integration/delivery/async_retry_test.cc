@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/substitute.h"
+#include "tests/integration/delivery/gate.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
 
@@ -133,6 +134,85 @@ TEST(AsyncRetry, WaitsNoLongerThanThePolicyAllows) {
             "succeeded");
 }
 
+TEST(AsyncRetry, KeepsAnUpstreamsWishForAWaitToTheAnswersThatAskForOne) {
+  Failing upstream(1, Response{.status = 502, .headers = {{"Retry-After", "3600"}}});
+  SidecarProcess sidecar(Policy(upstream.origin(),
+                                ", retry_policy: { retry_back_off: { base_interval: 1ms, "
+                                "max_interval: 1h } }"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_EQ(sidecar.AwaitFinal(sidecar.Call("POST", "http://orders/")).value("status", ""),
+            "succeeded");
+}
+
+// Answers the first request of each connection, and closes instead of answering the second.
+void AnswerOnce(Connection& connection) {
+  if (!ReadRequestHead(connection).ok()) return;
+  WriteResponse(connection, {.body = "done"}, "POST").IgnoreError();
+  ReadRequestHead(connection).IgnoreError();
+}
+
+TEST(AsyncRetry, AfterAPooledConnectionWasFoundClosedIsForThePolicyToSay) {
+  const std::string retry =
+      ", retry_policy: { retry_on: refused-stream, retry_back_off: { base_interval: 1ms, "
+      "max_interval: 1ms }, num_retries: ";
+  struct Case {
+    const char* method;
+    const char* retries;
+    const char* ends_as;
+  };
+  for (const Case& c :
+       {Case{"POST", "3", "failed"}, Case{"GET", "3", "succeeded"}, Case{"GET", "0", "failed"}}) {
+    Origin origin{Origin::RawHandler(AnswerOnce)};
+    SidecarProcess sidecar(Policy(origin, retry + c.retries + " }"));
+    ASSERT_TRUE(sidecar.Start().ok());
+    // One for each of the two workers, so that the third finds a connection.
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(sidecar.AwaitFinal(sidecar.Call(c.method, "http://orders/")).value("status", ""),
+                "succeeded");
+    }
+    const Json status = sidecar.AwaitFinal(sidecar.Call(c.method, "http://orders/"));
+    EXPECT_EQ(status.value("status", ""), c.ends_as) << c.method << " " << status;
+    if (status.value("status", "") == "failed") {
+      EXPECT_EQ(status.value("attempts", 0), 1);
+      EXPECT_EQ(origin.connection_count(), 2u);
+    }
+  }
+}
+
+TEST(AsyncLimits, OfTheClusterPostponeWithoutUsingUpRetries) {
+  for (const char* breakers : {"max_requests: 1", "max_connections: 1, max_pending_requests: 0"}) {
+    Gate gate;
+    Origin origin([&](const Request&) {
+      gate.Wait();
+      return Response{.body = "done"};
+    });
+    Gate::AtEnd open(gate);
+    SidecarProcess sidecar(absl::Substitute(R"(
+clusters:
+- { name: orders, endpoints: ["127.0.0.1:$0"], circuit_breakers: { $1 } }
+virtual_hosts:
+- name: orders
+  domains: [orders]
+  routes: [{ match: { prefix: / }, async: { cluster: orders, retry_policy: { num_retries: 0 } } }]
+)",
+                                            origin.port(), breakers));
+    ASSERT_TRUE(sidecar.Start().ok());
+    const size_t before = origin.request_count();
+    const Response first = sidecar.Call("POST", "http://orders/");
+    ASSERT_TRUE(origin.WaitForRequests(before + 1));
+    const Response second = sidecar.Call("POST", "http://orders/");
+    const Json waiting = sidecar.AwaitStatus(second, [](const Json& s) {
+      return s["status"] == "pending" && absl::StrContains(s["error"].dump(), "circuit_breakers");
+    });
+    ASSERT_FALSE(waiting.is_null()) << sidecar.Status(second);
+    EXPECT_EQ(waiting.value("attempts", 9), 0);
+    EXPECT_EQ(origin.request_count(), before + 1);
+    gate.Open();
+    EXPECT_EQ(sidecar.AwaitFinal(first).value("status", ""), "succeeded");
+    EXPECT_EQ(sidecar.AwaitFinal(second).value("status", ""), "succeeded");
+  }
+}
+
 TEST(AsyncRetry, GoesOnWhenTheUpstreamComesUp) {
   const TempDir directory = TempDir::ForSockets();
   const std::string socket = directory / "orders.sock";
@@ -178,7 +258,8 @@ TEST(AsyncRetry, GivesUpOnAnAttemptThatTakesTooLong) {
   EXPECT_EQ(status.value("attempts", 0), 4);
   EXPECT_TRUE(absl::StrContains(status["error"].dump(), "timeout")) << status;
   const Response result = sidecar.Call("GET", Result(accepted));
-  EXPECT_EQ(result.status, 404);
+  EXPECT_EQ(result.status, 502);
+  EXPECT_EQ(result.Header("pillion-flag"), "URX");
   EXPECT_TRUE(absl::StrContains(result.body, "timeout")) << result.body;
 }
 
@@ -188,9 +269,13 @@ TEST(AsyncExpiry, EndsWhatCouldNotBeDoneInTime) {
                                 ", expires_after: 1s, retry_policy: { retry_back_off: { "
                                 "base_interval: 1h, max_interval: 1h } }"));
   ASSERT_TRUE(sidecar.Start().ok());
-  const Json status = sidecar.AwaitFinal(sidecar.Call("POST", "http://orders/"));
+  const Response accepted = sidecar.Call("POST", "http://orders/");
+  const Json status = sidecar.AwaitFinal(accepted);
   EXPECT_EQ(status.value("status", ""), "expired") << status;
   EXPECT_EQ(status.value("attempts", 0), 1);
+  const Response result = sidecar.Call("GET", Result(accepted));
+  EXPECT_EQ(result.status, 504);
+  EXPECT_EQ(result.Header("pillion-flag"), "UT");
 }
 
 TEST(AsyncLimits, RefuseALargeBodyAtOnce) {

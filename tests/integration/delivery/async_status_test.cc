@@ -249,7 +249,7 @@ TEST(AsyncCall, AbortsTheRunningAttemptWhenItIsCanceled) {
   EXPECT_EQ(closed.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(sidecar.Status(accepted).value("status", ""), "canceled");
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 409);
-  EXPECT_EQ(sidecar.Call("GET", Path(accepted) + "/result").status, 404);
+  EXPECT_EQ(sidecar.Call("GET", Path(accepted) + "/result").status, 410);
 }
 
 TEST(AsyncCall, CanBeCanceledWhileItWaitsForItsNextAttempt) {

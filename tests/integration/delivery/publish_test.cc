@@ -180,6 +180,21 @@ TEST(Publish, UnpacksAStructuredCloudEvent) {
   EXPECT_EQ(event.body, R"({"a":[1]})");
 }
 
+TEST(Publish, GivesAnEventWithoutDataNoTypeOfIt) {
+  Origin hub(Ok);
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted =
+      sidecar.Call("POST", "http://shop/signup",
+                   R"({"specversion":"1.0","id":"my-3","source":"/mine","type":"my.type"})",
+                   {{"Content-Type", "application/cloudevents+json"}});
+  ASSERT_TRUE(IsFinal(sidecar.AwaitFinal(accepted))) << accepted.body;
+  const Request event = Only(hub, "/hub");
+  EXPECT_EQ(event.Header("ce-id"), "my-3");
+  EXPECT_EQ(event.Header("content-type"), std::nullopt);
+  EXPECT_EQ(event.body, "");
+}
+
 TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   Origin hub(Ok);
   SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
@@ -192,7 +207,15 @@ TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   EXPECT_TRUE(absl::StrContains(incomplete.body, "source")) << incomplete.body;
   EXPECT_EQ(publish("[1", {{"Content-Type", "application/cloudevents+json"}}).status, 400);
   EXPECT_EQ(publish("[]", {{"Content-Type", "application/cloudevents-batch+json"}}).status, 415);
+  const Response coded = publish("\x1f\x8b", {{"Content-Encoding", "gzip"}});
+  EXPECT_EQ(coded.status, 415);
+  EXPECT_TRUE(absl::StrContains(coded.body, "content-encoding 'gzip'")) << coded.body;
+  // The key becomes an attribute, too.
+  const Response large = publish("{}", {{"X-User", std::string(5000, 'x')}});
+  EXPECT_EQ(large.status, 400);
+  EXPECT_TRUE(absl::StrContains(large.body, "'partitionkey'")) << large.body;
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
+  EXPECT_EQ(publish("{}", {{"Content-Encoding", "identity"}}).status, 202);
 }
 
 TEST(Publish, CanLeaveThePayloadOut) {

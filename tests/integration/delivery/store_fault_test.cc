@@ -63,6 +63,7 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
   EXPECT_FALSE(accepted.empty());
   EXPECT_EQ(refused.Header("content-type"), "application/problem+json");
   EXPECT_TRUE(refused.Header("retry-after").has_value());
+  EXPECT_EQ(refused.Header("pillion-flag"), "OM");
   const std::string detail = ParseJson(refused).value("detail", "");
   EXPECT_TRUE(absl::StrContains(detail, "disk is full")) << detail;
   EXPECT_TRUE(absl::StrContains(detail, "deliveries.db")) << detail;
@@ -192,6 +193,8 @@ TEST(Store, IsMadeWithItsParents) {
   SidecarProcess sidecar(Policy(origin), directory / "not/yet/there");
   EXPECT_TRUE(sidecar.Start().ok());
   EXPECT_TRUE(std::filesystem::exists(directory / "not/yet/there/deliveries.db"));
+  EXPECT_EQ(std::filesystem::status(directory / "not/yet/there").permissions(),
+            std::filesystem::perms::owner_all);
 }
 
 TEST(Store, ThatCannotBeMadeIsNamed) {

@@ -170,6 +170,17 @@ TEST(DeadLetters, KeepWhatHappenedAndCanBeFoundByFilters) {
   EXPECT_EQ(sidecar.Call("GET", "/.pillion/deliveries").status, 404);
 }
 
+TEST(DeadLetters, KeepTheBeginningOfALargeAnswer) {
+  Origin hub(
+      [](const Request&) { return Response{.status = 422, .body = std::string(200'000, 'x')}; });
+  SidecarProcess sidecar(Policy(hub));
+  ASSERT_TRUE(sidecar.Start().ok());
+  ASSERT_TRUE(IsFinal(sidecar.AwaitFinal(sidecar.Call("POST", "http://shop/two", "y"))));
+  const std::string id = Listed(sidecar, "state=failed")[0].value("id", "");
+  const Json whole = ParseJson(sidecar.Admin("GET", "/.pillion/deliveries/" + id));
+  EXPECT_EQ(whole["deliveries"][0]["answer"].value("body", ""), std::string(2048, 'x'));
+}
+
 TEST(DeadLetters, AreDeliveredAfterAllWhenReplayed) {
   Script hub({500, 500, 500});
   SidecarProcess sidecar(Policy(hub.origin()));
