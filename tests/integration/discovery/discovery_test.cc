@@ -82,7 +82,7 @@ virtual_hosts:
   - match: { path: /r }
     redirect: { host_redirect: elsewhere, strip_query: true }
   - match: { path_separated_prefix: /b }
-    async: { cluster: orders, max_request_bytes: 1GiB, respond: { body: "{operation}" } }
+    async: { cluster: orders, max_request_bytes: 512MiB, respond: { body: "{operation}" } }
 )";
 
 // kPolicy with the mode of one virtual host changed.
