@@ -169,8 +169,7 @@ class Forwarding {
     try_scope.ClearDeadline();
     bool again = false;
     if (!read.ok()) {
-      uploads.scope().Cancel(absl::CancelledError("the attempt failed"));
-      co_await uploads.Join();
+      co_await EndUpload(uploads, "the attempt failed");
       // The attempt's time went by while the upload waited for the caller: no fault of the
       // upstream.
       const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
@@ -185,8 +184,7 @@ class Forwarding {
       const bool retry_due = config_.retry_on.Matches(head.status);
       bool retry = retry_due && BeginRetry();
       if (retry) {
-        uploads.scope().Cancel(absl::CancelledError("the attempt is repeated"));
-        co_await uploads.Join();
+        co_await EndUpload(uploads, "the attempt is repeated");
         // The upload may still have read a piece, and that may have been too much to keep.
         retry = body_.replayable();
       }
@@ -198,8 +196,7 @@ class Forwarding {
       } else {
         co_await Answer(lease, head);
         // An upstream that answered without reading everything has had enough.
-        uploads.scope().Cancel(absl::CancelledError("the answer is complete"));
-        co_await uploads.Join();
+        co_await EndUpload(uploads, "the answer is complete");
         const bool tunnel = head.status == 101;
         const bool done = call_.exchange.response_done() && !tunnel;
         if (done) stats().rq_time.RecordMicros(MicrosSince(sent_at));
@@ -212,6 +209,12 @@ class Forwarding {
   uint64_t MicrosSince(net::TimePoint time) const {
     return static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(net::Clock::now() - time).count());
+  }
+
+  static net::Task<void> EndUpload(net::TaskGroup& uploads, const char* why) {
+    if (uploads.size() == 0) co_return;
+    uploads.scope().Cancel(absl::CancelledError(why));
+    co_await uploads.Join();
   }
 
   net::Task<void> Upload(http::ClientConnection& connection, net::CancelScope& scope) {

@@ -39,9 +39,9 @@ std::string WriteBootstrap(const harness::TempDir& directory, const std::string&
       "admin: { address: \"127.0.0.1:0\" }\n"
       "listeners:\n",
       options.listeners, "\npolicy: { files: [", policy_path,
-      "] }\nstore: { path: ", directory / "store",
-      " }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { format: JSON, access: \"",
-      options.access, "\" }\n", options.more, "\n");
+      "] }\nstore: { path: ", directory / "store", " }\nruntime: { workers: ", options.workers,
+      ", io: ", options.io, " }\nlog: { format: JSON, access: \"", options.access, "\" }\n",
+      options.more, "\n");
   const absl::Status written = harness::WriteFileAtomically(path, text);
   EXPECT_TRUE(written.ok()) << written;
   return path;
@@ -51,8 +51,12 @@ TestSidecar::TestSidecar(std::string_view policy, const Options& options)
     : policy_path_(directory_ / "policy.yaml") {
   const absl::Status written = harness::WriteFileAtomically(policy_path_, policy);
   EXPECT_TRUE(written.ok()) << written;
-  auto started = Process::Start({.arguments = {SidecarProgram(), "--config",
-                                               WriteBootstrap(directory_, policy_path_, options)}});
+  Process::Options command = {.arguments = options.wrapper, .environment = options.environment};
+  for (const std::string& argument : {SidecarProgram(), std::string("--config"),
+                                      WriteBootstrap(directory_, policy_path_, options)}) {
+    command.arguments.push_back(argument);
+  }
+  auto started = Process::Start(std::move(command));
   if (!started.ok()) {
     ADD_FAILURE() << started.status();
     std::abort();  // Nothing can be asked of a sidecar that is not there.

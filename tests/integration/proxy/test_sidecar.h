@@ -9,10 +9,12 @@
 #ifndef PILLION_TESTS_INTEGRATION_PROXY_TEST_SIDECAR_H_
 #define PILLION_TESTS_INTEGRATION_PROXY_TEST_SIDECAR_H_
 
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/integration/harness/files.h"
 #include "tests/integration/harness/process.h"
@@ -38,6 +40,13 @@ class TestSidecar {
     std::string listeners = "- { name: outbound, address: 127.0.0.1:0 }";
     // log.access; AccessLine needs it to be standard output.
     std::string access = "-";
+    int workers = 2;
+    // runtime.io
+    std::string io = harness::TestIo();
+    // In addition to the test's own.
+    std::map<std::string, std::string> environment = {};
+    // What to run the sidecar with: a program, and its arguments but for the sidecar's.
+    std::vector<std::string> wrapper = {};
     // Further lines of the bootstrap.
     std::string more = "drain_timeout: 10s";
   };
