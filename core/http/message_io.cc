@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::string_view kEndOfLastChunk = "\r\n0\r\n\r\n";
 
+// Up to this much of a body is copied behind its head: one piece costs the kernel less than two.
+constexpr size_t kJoined = 2048;
+
 std::string_view ChunkTail(bool has_data, bool end) {
   if (has_data) return end ? kEndOfLastChunk : kChunkEnd;
   return end ? kFinalChunk : std::string_view();
@@ -99,13 +102,19 @@ net::Task<absl::Status> MessageWriter::Begin(const Head& head, BodyFraming frami
   if (!status.ok()) co_return status;
   net::Buffer out;
   const size_t size = SerializedSize(head);
-  out.Reserve(size + kMaxChunkHeader);
+  const bool joined = first.size() <= kJoined;
+  out.Reserve(size + kMaxChunkHeader + (joined ? first.size() : 0));
   SerializeTo(out.tail(), head);
   out.Produce(size);
   std::string_view tail;
   if (framing.kind == BodyFraming::kChunked) {
     if (!first.empty()) out.Produce(FormatChunkHeader(out.tail(), first.size()));
     tail = ChunkTail(!first.empty(), end);
+  }
+  if (joined) {
+    out.Append(first);
+    out.Append(tail);
+    first = tail = {};
   }
   status = co_await socket_.Send(scope, out.view(), first, tail);
   if (status.ok() && end) done_ = true;
