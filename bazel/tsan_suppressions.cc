@@ -26,6 +26,7 @@ extern "C" const char* __tsan_default_suppressions() {
          "called_from_lib:libabsl_graphcycles_internal.so\n"
          "called_from_lib:libabsl_random_internal_pool_urbg.so\n"
          "called_from_lib:libabsl_status.so\n"
+         "called_from_lib:libabsl_strerror.so\n"
          "called_from_lib:libabsl_strings.so\n"
          "called_from_lib:libabsl_synchronization.so\n"
          "race:libgrpc.so\n"

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "core/config/atomic_file.h"
 #include "core/config/content_hash.h"
 #include "core/config/sources.h"
@@ -86,10 +88,17 @@ TEST(ContentHash, TellsWhereOneStringEndsAndTheNextBegins) {
 }
 
 TEST(ContentHash, OfAMessageDoesNotDependOnTheOrderOfItsMaps) {
+  // Read, as protobuf's maps, filled here, do not survive GCC 12's thread sanitizer.
+  std::string up, down;
+  for (int i = 0; i < 50; ++i) {
+    const std::string field = absl::StrCat("\"", i, "\": true");
+    up = absl::StrCat(up, up.empty() ? "" : ", ", field);
+    down = absl::StrCat(field, down.empty() ? "" : ", ", down);
+  }
   google::protobuf::Struct forward, backward;
-  for (int i = 0; i < 50; ++i) (*forward.mutable_fields())[std::to_string(i)].set_bool_value(true);
-  for (int i = 49; i >= 0; --i)
-    (*backward.mutable_fields())[std::to_string(i)].set_bool_value(true);
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage("{" + up + "}", &forward).ok());
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage("{" + down + "}", &backward).ok());
+  ASSERT_EQ(forward.fields().size(), 50u);
   EXPECT_EQ(DeterministicBytes(forward), DeterministicBytes(backward));
 }
 

@@ -70,12 +70,10 @@ void Loop::Stop() {
 }
 
 void Loop::Post(absl::AnyInvocable<void()> work) {
-  bool first;
-  {
-    std::lock_guard lock(mutex_);
-    first = posted_.empty();
-    posted_.push_back(std::move(work));
-  }
+  // Under the lock to the end: the work may end the loop's life, but not before it has the lock.
+  std::lock_guard lock(mutex_);
+  const bool first = posted_.empty();
+  posted_.push_back(std::move(work));
   if (first) io_->Wake();
 }
 
