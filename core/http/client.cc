@@ -73,6 +73,7 @@ bool ClientConnection::Finish() {
   const bool reusable = keep_alive_ && reader_.done() && request_done();
   if (reusable) (void)reader_.ReadBuffered();  // gives up the last piece
   const bool clean = reusable && in_.empty();
+  if (clean) socket_.Watch();
   head_bytes_.Release();
   in_.Release();
   writer_.reset();

@@ -74,7 +74,7 @@ class EpollBackend final : public IoBackend {
     operation.Finish(why);
   }
 
-  void WatchPeer(IoHandle*) override {}  // every event says
+  void Watch(IoHandle*) override {}  // events come whatever is asked for
 
   void Poll(Duration timeout) override {
     int milliseconds = -1;

@@ -85,8 +85,9 @@ class IoBackend {
   // Withdraws an operation that Start() left running; Finish(why) is called now or later.
   virtual void Cancel(IoOperation& operation, const absl::Status& why) = 0;
 
-  // From here on the handle's peer_closed is kept up to date, whether anything is received or not.
-  virtual void WatchPeer(IoHandle* handle) = 0;
+  // Keeps `readable` and `peer_closed` of the handle up to date although nothing is received, until
+  // something is.
+  virtual void Watch(IoHandle* handle) = 0;
 
   // Waits for completions up to `timeout` and finishes them. Duration::max() waits without end.
   virtual void Poll(Duration timeout) = 0;

@@ -136,13 +136,15 @@ SendAwaiter Socket::Send(CancelScope& scope, std::string_view a, std::string_vie
   return SendAwaiter(*loop_, handle_, scope, {a, b, c, d});
 }
 
+void Socket::Watch() { loop_->io().Watch(handle_); }
+
 void Socket::CancelOnClose(CancelScope* scope) {
   handle_->cancel_on_close = scope;
   if (scope == nullptr) return;
   if (handle_->peer_closed) {
     scope->Cancel(absl::AbortedError("the peer closed the connection"));
   } else {
-    loop_->io().WatchPeer(handle_);
+    Watch();
   }
 }
 

@@ -77,6 +77,9 @@ class Socket {
   // has happened already; null ends the watch. The watch must end before the scope does.
   void CancelOnClose(CancelScope* scope);
 
+  // Keeps readable() and peer_closed() up to date until the next Receive(), which does it anyway.
+  void Watch();
+
   // True once the peer is known to have closed.
   bool peer_closed() const { return handle_->peer_closed; }
 

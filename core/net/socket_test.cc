@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "core/net/loop.h"
@@ -19,7 +20,7 @@ using std::chrono::seconds;
 class SocketTest : public testing::TestWithParam<const char*> {
  protected:
   // Runs `body` with both ends of a connection on a loop.
-  void WithPair(Task<void> (*body)(Loop&, Socket, Socket)) {
+  void WithPair(std::function<Task<void>(Loop&, Socket, Socket)> body) {
     std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
     TaskGroup group(*loop);
     group.Spawn(Main(*loop, address(), body));
@@ -33,7 +34,8 @@ class SocketTest : public testing::TestWithParam<const char*> {
   }
 
  private:
-  static Task<void> Main(Loop& loop, Address address, Task<void> (*body)(Loop&, Socket, Socket)) {
+  static Task<void> Main(Loop& loop, Address address,
+                         const std::function<Task<void>(Loop&, Socket, Socket)>& body) {
     CancelScope scope(loop);
     scope.SetDeadline(loop.now() + seconds(20), "test");
     absl::StatusOr<Listener> listener = Listener::Bind(loop, address, {});
@@ -122,6 +124,67 @@ TEST_P(SocketTest, AClosedPeerCancelsTheScopeThatWatchesIt) {
     server.CancelOnClose(nullptr);
     EXPECT_TRUE(server.peer_closed());
   });
+}
+
+TEST_P(SocketTest, AClosedPeerIsSeenBehindBytesThatNobodyReads) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope rest(loop);
+    CancelScope scope(loop);
+    server.CancelOnClose(&scope);
+    for (const char* unread : {"G", "ET"}) {
+      absl::Status sent = co_await client.Send(rest, unread);
+      EXPECT_TRUE(sent.ok());
+      absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(5), rest);
+      EXPECT_TRUE(slept.ok());
+    }
+    EXPECT_TRUE(server.readable());
+    EXPECT_FALSE(scope.canceled());
+    client.Close();
+    WaitQueue never;
+    absl::Status status = co_await never.Wait(scope);
+    EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+    server.CancelOnClose(nullptr);
+  });
+}
+
+// Receives `size` bytes and then watches; what comes later, and the end, are noticed.
+Task<void> WatchAfter(Loop& loop, Socket client, Socket server, size_t size, std::string later) {
+  CancelScope scope(loop);
+  const std::string bytes(size, 'x');
+  absl::Status sent = co_await client.Send(scope, bytes);
+  EXPECT_TRUE(sent.ok());
+  Buffer buffer;
+  while (buffer.size() < size) {
+    absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+    EXPECT_TRUE(n.ok() && *n > 0);
+    if (!n.ok() || *n == 0) co_return;
+  }
+  server.Watch();
+  absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(5), scope);
+  EXPECT_TRUE(slept.ok());
+  EXPECT_FALSE(server.readable());
+  if (later.empty()) {
+    client.Close();
+  } else {
+    sent = co_await client.Send(scope, later);
+    EXPECT_TRUE(sent.ok());
+  }
+  for (int i = 0; i < 1000 && !server.readable(); ++i) {
+    slept = co_await SleepUntil(loop.now() + milliseconds(1), scope);
+  }
+  EXPECT_TRUE(server.readable());
+  EXPECT_EQ(server.peer_closed(), later.empty());
+}
+
+TEST_P(SocketTest, WhatComesToAnIdleSocketIsNoticedWhateverCameBefore) {
+  for (size_t size : {1, 4096, 6000, 20000, 40000}) {
+    SCOPED_TRACE(size);
+    for (const char* later : {"", "unasked"}) {
+      WithPair([size, later](Loop& loop, Socket client, Socket server) {
+        return WatchAfter(loop, std::move(client), std::move(server), size, later);
+      });
+    }
+  }
 }
 
 TEST_P(SocketTest, BytesThatStandBeforeTheEndAreReadFirst) {

@@ -26,8 +26,8 @@ constexpr unsigned kFillBytes = 4096;
 constexpr int kBlockGroup = 0;
 
 // Whom a completion is for: the low bits of its user data, which is a pointer otherwise.
-enum Tag : uint64_t { kOperation, kStream, kWake, kNobody };
-constexpr uint64_t kTagMask = 3;
+enum Tag : uint64_t { kOperation, kStream, kPeer, kWake, kNobody };
+constexpr uint64_t kTagMask = 7;
 
 uint64_t Tagged(const void* pointer, Tag tag) { return reinterpret_cast<uint64_t>(pointer) | tag; }
 
@@ -50,6 +50,8 @@ struct UringHandle : IoHandle {
   bool bulk = false;      // it comes faster than it is asked for: receive one by one
   bool armed = false;     // an accept or receive is with the kernel
   bool stopping = false;  // and so is its cancellation
+  bool watched = false;   // its end is to be noticed, whether anything is received or not
+  bool polling = false;   // a poll for its end is with the kernel
   bool ended = false;     // nothing more will come in
   bool detached = false;  // waits only for the kernel to let go
   int error = 0;          // how it ended, or why accepting failed; 0: orderly
@@ -102,11 +104,9 @@ class UringBackend final : public IoBackend {
     if (closing_ != nullptr) closing_->previous_closing = handle;
     closing_ = handle;
     // The kernel keeps the connection open as long as it works on it.
-    if (handle->armed) {
-      Stop(*handle);
-    } else {
-      Free(handle);
-    }
+    Stop(*handle);
+    if (handle->polling) CancelSubmission(handle, kPeer);
+    FreeIfLetGo(handle);
   }
 
   bool Start(IoOperation& operation, absl::Status* status) override {
@@ -127,17 +127,25 @@ class UringBackend final : public IoBackend {
 
   void Cancel(IoOperation& operation, const absl::Status& why) override {
     auto& handle = *static_cast<UringHandle*>(operation.handle);
-    if (IsReader(operation)) {
+    if (operation.kind == IoOperation::Kind::kReceive || (handle.listens && !handle.armed)) {
       // What is with the kernel is the handle's.
       handle.reader = nullptr;
       operation.Finish(why);
       return;
     }
     operation.withdrawn = why;
-    CancelSubmission(&operation, kOperation);
+    if (handle.listens) {
+      Stop(handle);  // what was accepted until then is not to be lost
+    } else {
+      CancelSubmission(&operation, kOperation);
+    }
   }
 
-  void WatchPeer(IoHandle* handle) override { Arm(*static_cast<UringHandle*>(handle)); }
+  void Watch(IoHandle* base) override {
+    auto& handle = *static_cast<UringHandle*>(base);
+    handle.watched = true;
+    KeepWatch(handle);
+  }
 
   void Poll(Duration timeout) override {
     if (!enabled_) Enable();
@@ -176,18 +184,23 @@ class UringBackend final : public IoBackend {
     io_uring_sqe_set_data64(submission, Tagged(nullptr, kWake));
   }
 
-  io_uring_sqe* NewSubmission() {
+  // Null once the loop has ended and another thread cleans up, if that is more than fits.
+  io_uring_sqe* TryNewSubmission() {
     io_uring_sqe* submission = io_uring_get_sqe(ring_.get());
-    if (submission == nullptr) {
-      io_uring_submit(ring_.get());
-      submission = io_uring_get_sqe(ring_.get());
-      PILLION_CHECK(submission != nullptr);
-    }
+    if (submission != nullptr) return submission;
+    io_uring_submit(ring_.get());
+    return io_uring_get_sqe(ring_.get());
+  }
+
+  io_uring_sqe* NewSubmission() {
+    io_uring_sqe* submission = TryNewSubmission();
+    PILLION_CHECK(submission != nullptr);
     return submission;
   }
 
   void CancelSubmission(const void* owner, Tag tag) {
-    io_uring_sqe* submission = NewSubmission();
+    io_uring_sqe* submission = TryNewSubmission();
+    if (submission == nullptr) return;  // the ring's end will do it
     io_uring_prep_cancel64(submission, Tagged(owner, tag), 0);
     io_uring_sqe_set_data64(submission, Tagged(nullptr, kNobody));
   }
@@ -214,6 +227,7 @@ class UringBackend final : public IoBackend {
   bool StartRead(IoOperation& operation, UringHandle& handle, absl::Status* status) {
     PILLION_CHECK(handle.reader == nullptr);
     handle.listens = operation.kind == IoOperation::Kind::kAccept;
+    handle.watched = false;
     if (!handle.waiting.empty()) {
       Deliver(operation, handle.waiting.front());
       handle.waiting.erase(handle.waiting.begin());
@@ -249,7 +263,8 @@ class UringBackend final : public IoBackend {
     iovec* const end = first + operation.piece_count;
     while (first != end && first->iov_len == 0) ++first;
     if (first == end) return false;
-    constexpr unsigned kFlags = MSG_NOSIGNAL | MSG_WAITALL;
+    // Not MSG_WAITALL: a send that has been withdrawn could go on for as long as it makes progress.
+    constexpr unsigned kFlags = MSG_NOSIGNAL;
     io_uring_sqe* submission = NewSubmission();
     const int fd = operation.handle->fd;
     if (first + 1 == end) {
@@ -297,6 +312,9 @@ class UringBackend final : public IoBackend {
       case kStream:
         OnStream(*static_cast<UringHandle*>(owner), result, flags);
         break;
+      case kPeer:
+        OnPeer(*static_cast<UringHandle*>(owner), result);
+        break;
       case kWake:
         if ((flags & IORING_CQE_F_MORE) == 0) WatchForWakes();
         break;
@@ -333,9 +351,48 @@ class UringBackend final : public IoBackend {
     }
     if (handle.armed) return;
     if (handle.detached) {
-      Free(&handle);
-    } else if (handle.reader != nullptr || (!handle.listens && !handle.bulk)) {
+      FreeIfLetGo(&handle);
+      return;
+    }
+    if (handle.reader != nullptr && !handle.reader->withdrawn.ok()) {
+      IoOperation& withdrawn = *std::exchange(handle.reader, nullptr);
+      withdrawn.Finish(withdrawn.withdrawn);
+    }
+    const bool quiet = !handle.listens && !handle.bulk && handle.waiting.empty();
+    if (handle.reader != nullptr || quiet) Arm(handle);
+    KeepWatch(handle);
+  }
+
+  // Sees to it that the kernel would tell of the end. As long as something waits to be received,
+  // only of the end: more of the rest is not wanted.
+  void KeepWatch(UringHandle& handle) {
+    if (!handle.watched || handle.armed || handle.polling || handle.ended || handle.detached)
+      return;
+    if (handle.waiting.empty()) {
+      handle.bulk = false;
       Arm(handle);
+      return;
+    }
+    io_uring_sqe* submission = NewSubmission();
+    io_uring_prep_poll_add(submission, handle.fd, POLLRDHUP);
+    io_uring_sqe_set_data64(submission, Tagged(&handle, kPeer));
+    handle.polling = true;
+  }
+
+  // Of the poll for the end.
+  void OnPeer(UringHandle& handle, int result) {
+    handle.polling = false;
+    if (handle.detached) {
+      FreeIfLetGo(&handle);
+    } else if (result > 0) {
+      OnPeerClosed(handle);
+    }
+  }
+
+  static void OnPeerClosed(UringHandle& handle) {
+    handle.peer_closed = true;
+    if (handle.cancel_on_close != nullptr) {
+      handle.cancel_on_close->Cancel(absl::AbortedError("the peer closed the connection"));
     }
   }
 
@@ -355,7 +412,7 @@ class UringBackend final : public IoBackend {
       return;
     }
     const bool single = !handle.armed;
-    if (handle.reader != nullptr) {
+    if (handle.reader != nullptr && handle.reader->withdrawn.ok()) {
       if (single && arrival.value < static_cast<int>(Buffer::kBlockSize)) handle.bulk = false;
       IoOperation& operation = *std::exchange(handle.reader, nullptr);
       Deliver(operation, arrival);
@@ -377,12 +434,10 @@ class UringBackend final : public IoBackend {
     if (handle.detached) return;
     handle.error = error;
     if (!handle.listens) {
-      handle.ended = handle.readable = handle.peer_closed = true;
-      if (handle.cancel_on_close != nullptr) {
-        handle.cancel_on_close->Cancel(absl::AbortedError("the peer closed the connection"));
-      }
+      handle.ended = handle.readable = true;
+      OnPeerClosed(handle);
     }
-    if (handle.reader == nullptr) return;
+    if (handle.reader == nullptr || !handle.reader->withdrawn.ok()) return;
     IoOperation& operation = *std::exchange(handle.reader, nullptr);
     operation.result = 0;
     absl::Status status = error == 0 ? absl::OkStatus() : ErrorOf(handle);
@@ -400,6 +455,10 @@ class UringBackend final : public IoBackend {
       operation.buffer->Append({arrival.block, size});
       Buffer::GiveBlock(arrival.block);
     }
+  }
+
+  void FreeIfLetGo(UringHandle* handle) {
+    if (!handle->armed && !handle->polling) Free(handle);
   }
 
   void Free(UringHandle* handle) {
