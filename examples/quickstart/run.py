@@ -96,6 +96,16 @@ def run(options, programs, work):
         raise StepFailed(f"every process ends cleanly; not so {', '.join(bad)}")
 
 
+def started_by_hand(work):
+    """The processes that run in the folder after the mesh has ended, for people."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # It ends, or is somebody else's.
+            if entry.name.isdigit() and (entry / "cwd").resolve() == work.resolve():
+                found.append(f"{(entry / 'comm').read_text().strip()} (process {entry.name})")
+    return found
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="tools/quickstart",
@@ -147,7 +157,11 @@ def main(arguments):
         if options.once:
             screen.line()
             screen.line("Every step did what it should.")
-    shutil.rmtree(work)
+    left = started_by_hand(work)
+    if left:
+        print(f"Started by hand, and still running: {', '.join(left)}. Their files stay in {work}", flush=True)
+    else:
+        shutil.rmtree(work)
     return status
 
 
