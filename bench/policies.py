@@ -10,18 +10,21 @@ clusters:
 """
 
 
-def forward(origin):
-    """One route, for everything."""
-    return (
-        _CLUSTER.format(origin=origin)
-        + """\
+# The cluster, and the beginning of a virtual host for everything; its routes follow.
+_ONE_HOST = (
+    _CLUSTER
+    + """\
 virtual_hosts:
 - name: origin
   domains: ["*"]
   routes:
-  - { match: { prefix: / }, route: { cluster: origin } }
 """
-    )
+)
+
+
+def forward(origin):
+    """One route, for everything."""
+    return _ONE_HOST.format(origin=origin) + "  - { match: { prefix: / }, route: { cluster: origin } }\n"
 
 
 def many_routes(origin, routes):
@@ -30,11 +33,7 @@ def many_routes(origin, routes):
         f"  - {{ match: {{ prefix: /api/service{number}/ }}, route: {{ cluster: origin }} }}\n"
         for number in reversed(range(routes))
     )
-    return (
-        _CLUSTER.format(origin=origin)
-        + 'virtual_hosts:\n- name: origin\n  domains: ["*"]\n  routes:\n'
-        + lines
-    )
+    return _ONE_HOST.format(origin=origin) + lines
 
 
 PATH_OF_LAST_ROUTE = "/api/service0/items/1"
@@ -43,12 +42,8 @@ PATH_OF_LAST_ROUTE = "/api/service0/items/1"
 def durable(origin):
     """What comes to /forward is forwarded, to /async accepted, to /publish turned into a message."""
     return (
-        _CLUSTER.format(origin=origin)
+        _ONE_HOST.format(origin=origin)
         + """\
-virtual_hosts:
-- name: origin
-  domains: ["*"]
-  routes:
   - { match: { prefix: /forward }, route: { cluster: origin } }
   - { match: { prefix: /async }, async: { cluster: origin } }
   - { match: { prefix: /publish }, publish: { topic: bench.accepted } }

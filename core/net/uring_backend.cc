@@ -211,13 +211,12 @@ class UringBackend final : public IoBackend {
       result = io_uring_submit_and_get_events(ring_.get());
     } else {
       io_uring_cqe* first;
-      __kernel_timespec limit{};
-      if (timeout != Duration::max()) {
-        const auto nanoseconds = std::chrono::nanoseconds(timeout).count();
-        limit = {.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
-      }
-      result = io_uring_submit_and_wait_timeout(
-          ring_.get(), &first, 1, timeout != Duration::max() ? &limit : nullptr, nullptr);
+      const auto nanoseconds = std::chrono::nanoseconds(timeout).count();
+      __kernel_timespec limit = {.tv_sec = nanoseconds / 1'000'000'000,
+                                 .tv_nsec = nanoseconds % 1'000'000'000};
+      const bool endless = timeout == Duration::max();
+      result = io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, endless ? nullptr : &limit,
+                                                nullptr);
     }
     // All of these leave what was not submitted for the next turn.
     PILLION_CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
@@ -366,8 +365,7 @@ class UringBackend final : public IoBackend {
   // Sees to it that the kernel would tell of the end. As long as something waits to be received,
   // only of the end: more of the rest is not wanted.
   void KeepWatch(UringHandle& handle) {
-    if (!handle.watched || handle.armed || handle.polling || handle.ended || handle.detached)
-      return;
+    if (!handle.watched || handle.armed || handle.polling || handle.ended) return;
     if (handle.waiting.empty()) {
       handle.bulk = false;
       Arm(handle);
