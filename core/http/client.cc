@@ -16,19 +16,13 @@ net::Task<absl::StatusOr<std::unique_ptr<ClientConnection>>> ClientConnection::O
 ClientConnection::ClientConnection(net::Socket socket)
     : socket_(std::move(socket)), reader_(socket_, in_) {}
 
-net::Task<absl::Status> ClientConnection::SendHead(const RequestHead& head, BodyFraming framing,
-                                                   std::string_view first, bool end,
-                                                   net::CancelScope& scope) {
+MessageSend ClientConnection::SendHead(const RequestHead& head, BodyFraming framing,
+                                       std::string_view first, bool end, net::CancelScope& scope) {
   writer_.emplace(socket_);
   method_ = head.method == "HEAD" ? "HEAD" : "GET";
   answer_begun_ = false;
   keep_alive_ = false;
   return writer_->SendHead(head, framing, first, end, scope);
-}
-
-net::Task<absl::Status> ClientConnection::SendBody(std::string_view piece, bool end,
-                                                   net::CancelScope& scope) {
-  return writer_->SendBody(piece, end, scope);
 }
 
 net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, ResponseHead* head,

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "core/check.h"
 
@@ -18,43 +17,44 @@ constexpr size_t kMaxKept = 0;  // reuse would hide a use after free
 constexpr size_t kMaxKept = 128;  // 2 MiB a thread
 #endif
 
-struct BlockPool {
-  std::vector<char*> free;
-  bool closed = false;
-  BlockPool() { free.reserve(kMaxKept); }
-  ~BlockPool() {
-    for (char* block : free) ::operator delete(block);
-    free.clear();
-    closed = true;
-  }
+struct FreeBlock {
+  FreeBlock* next;
 };
 
-thread_local BlockPool pool;
+// Free blocks of this thread. Plain, so that reaching them costs no check whether they are there.
+constinit thread_local FreeBlock* first_free = nullptr;
+constinit thread_local size_t kept = 0;
+
+// Frees them when the thread ends.
+struct Keeper {
+  ~Keeper() {
+    while (first_free != nullptr) ::operator delete(std::exchange(first_free, first_free->next));
+    kept = kMaxKept;  // nothing is kept any more
+  }
+  void Touch() {}
+};
+
+thread_local Keeper keeper;
 
 char* TakeBlock(size_t capacity) {
-  if (capacity == Buffer::kBlockSize && !pool.free.empty()) {
-    char* block = pool.free.back();
-    pool.free.pop_back();
-    return block;
+  if (capacity == Buffer::kBlockSize && first_free != nullptr) {
+    --kept;
+    return reinterpret_cast<char*>(std::exchange(first_free, first_free->next));
   }
+  keeper.Touch();  // makes it, on a thread's first block
   return static_cast<char*>(::operator new(capacity));
 }
 
 void GiveBlock(char* block, size_t capacity) {
-  if (capacity == Buffer::kBlockSize && pool.free.size() < kMaxKept && !pool.closed) {
-    pool.free.push_back(block);
+  if (capacity == Buffer::kBlockSize && kept < kMaxKept) {
+    ++kept;
+    first_free = new (block) FreeBlock{first_free};
   } else {
     ::operator delete(block);
   }
 }
 
 }  // namespace
-
-Buffer::Buffer(Buffer&& other) noexcept
-    : block_(std::exchange(other.block_, nullptr)),
-      capacity_(std::exchange(other.capacity_, 0)),
-      begin_(std::exchange(other.begin_, 0)),
-      end_(std::exchange(other.end_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -73,8 +73,7 @@ void Buffer::Consume(size_t n) {
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
-void Buffer::Reserve(size_t n) {
-  if (room() >= n) return;
+void Buffer::MakeRoom(size_t n) {
   const size_t needed = size() + n;
   if (needed <= capacity_) {
     std::memmove(block_, data(), size());
@@ -93,13 +92,6 @@ void Buffer::Reserve(size_t n) {
   begin_ = 0;
 }
 
-void Buffer::Append(std::string_view bytes) {
-  if (bytes.empty()) return;
-  Reserve(bytes.size());
-  std::memcpy(tail(), bytes.data(), bytes.size());
-  Produce(bytes.size());
-}
-
 void Buffer::Adopt(char* block, size_t n) {
   PILLION_CHECK(empty());
   Release();
@@ -112,8 +104,8 @@ char* Buffer::TakeBlock() { return net::TakeBlock(kBlockSize); }
 
 void Buffer::GiveBlock(char* block) { net::GiveBlock(block, kBlockSize); }
 
-void Buffer::Release() {
-  if (block_ != nullptr) net::GiveBlock(block_, capacity_);
+void Buffer::Free() {
+  net::GiveBlock(block_, capacity_);
   block_ = nullptr;
   capacity_ = begin_ = end_ = 0;
 }

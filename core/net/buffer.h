@@ -7,7 +7,9 @@
 #define PILLION_CORE_NET_BUFFER_H_
 
 #include <cstddef>
+#include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace pillion::net {
 
@@ -16,7 +18,11 @@ class Buffer {
   static constexpr size_t kBlockSize = 16 * 1024;
 
   Buffer() = default;
-  Buffer(Buffer&& other) noexcept;
+  Buffer(Buffer&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        begin_(std::exchange(other.begin_, 0)),
+        end_(std::exchange(other.end_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer() { Release(); }
 
@@ -29,13 +35,20 @@ class Buffer {
   void Consume(size_t n);
 
   // Makes room for `n` more bytes behind the content; may move the content.
-  void Reserve(size_t n);
+  void Reserve(size_t n) {
+    if (room() < n) MakeRoom(n);
+  }
   char* tail() { return block_ + end_; }
   size_t room() const { return capacity_ - end_; }
   // Declares `n` bytes at tail() written. REQUIRES: n <= room()
   void Produce(size_t n) { end_ += n; }
 
-  void Append(std::string_view bytes);
+  void Append(std::string_view bytes) {
+    if (bytes.empty()) return;
+    Reserve(bytes.size());
+    std::memcpy(tail(), bytes.data(), bytes.size());
+    Produce(bytes.size());
+  }
 
   // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty()
   void Adopt(char* block, size_t n);
@@ -45,9 +58,14 @@ class Buffer {
   static void GiveBlock(char* block);
 
   // Empties the buffer and gives its memory back.
-  void Release();
+  void Release() {
+    if (block_ != nullptr) Free();
+  }
 
  private:
+  void MakeRoom(size_t n);
+  void Free();
+
   char* block_ = nullptr;
   size_t capacity_ = 0;
   size_t begin_ = 0;

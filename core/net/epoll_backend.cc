@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,18 @@ struct EpollHandle : IoHandle {
   IoOperation* reader = nullptr;
   IoOperation* writer = nullptr;
 };
+
+// The calls of the hot path, without the C library's bookkeeping for thread cancellation, which
+// costs each of them two atomic operations. Nobody cancels threads here.
+int WaitForEvents(int epoll, epoll_event* events, int room, int milliseconds) {
+  return static_cast<int>(syscall(SYS_epoll_pwait, epoll, events, room, milliseconds, nullptr, 0));
+}
+ssize_t ReceiveBytes(int fd, char* into, size_t room) {
+  return syscall(SYS_recvfrom, fd, into, room, 0, nullptr, nullptr);
+}
+ssize_t SendBytes(int fd, const iovec& piece) {
+  return syscall(SYS_sendto, fd, piece.iov_base, piece.iov_len, MSG_NOSIGNAL, nullptr, 0);
+}
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -83,7 +96,7 @@ class EpollBackend final : public IoBackend {
       milliseconds = static_cast<int>(std::min<int64_t>(rounded, INT_MAX));
     }
     std::array<epoll_event, 256> events;
-    const int count = epoll_wait(epoll_, events.data(), events.size(), milliseconds);
+    const int count = WaitForEvents(epoll_, events.data(), events.size(), milliseconds);
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) {
         uint64_t wakes;
@@ -169,7 +182,7 @@ class EpollBackend final : public IoBackend {
     buffer.Reserve(kReceiveRoom);
     const size_t room = buffer.room();
     while (true) {
-      const ssize_t n = recv(handle.fd, buffer.tail(), room, 0);
+      const ssize_t n = ReceiveBytes(handle.fd, buffer.tail(), room);
       if (n >= 0) {
         buffer.Produce(static_cast<size_t>(n));
         operation.result = n;
@@ -201,7 +214,9 @@ class EpollBackend final : public IoBackend {
       if (first == end) return true;
       message.msg_iov = first;
       message.msg_iovlen = static_cast<size_t>(end - first);
-      ssize_t n = sendmsg(handle.fd, &message, MSG_NOSIGNAL);
+      // One piece is what most calls send, and costs less said plainly.
+      const ssize_t n = first + 1 == end ? SendBytes(handle.fd, *first)
+                                         : sendmsg(handle.fd, &message, MSG_NOSIGNAL);
       if (n < 0) {
         if (errno == EINTR) continue;
         if (WouldBlock(errno)) {

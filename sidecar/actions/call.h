@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/container/inlined_vector.h"
 #include "core/http/problem.h"
 #include "core/http/server.h"
 #include "core/net/task.h"
@@ -42,11 +43,20 @@ struct Call {
   std::string path_scratch;
   // Becomes the line in the access log. Its views must live until the end of the call.
   telemetry::AccessRecord record;
-  std::string upstream_address;  // what record.upstream_address points to
-  std::string operation_id;      // what record.operation_id points to
+  std::string operation_id;  // what record.operation_id points to
 
   http::RequestHead& request() { return exchange.request(); }
   net::CancelScope& scope() { return exchange.scope(); }
+
+  // Keeps a copy, as the host may leave the policy before the call ends.
+  void SetUpstreamAddress(std::string_view address) {
+    upstream_address_.assign(address.begin(), address.end());
+    record.upstream_address = {upstream_address_.data(), upstream_address_.size()};
+  }
+
+ private:
+  // Room for any IP address with a port, so that no call allocates for it.
+  absl::InlinedVector<char, 56> upstream_address_;
 };
 
 // Answers with an error of our own, whose flag also goes to the access log, unless an answer has
