@@ -32,8 +32,15 @@ int WaitForEvents(int epoll, epoll_event* events, int room, int milliseconds) {
 ssize_t ReceiveBytes(int fd, char* into, size_t room) {
   return syscall(SYS_recvfrom, fd, into, room, 0, nullptr, nullptr);
 }
-ssize_t SendBytes(int fd, const iovec& piece) {
-  return syscall(SYS_sendto, fd, piece.iov_base, piece.iov_len, MSG_NOSIGNAL, nullptr, 0);
+ssize_t SendPieces(int fd, iovec* first, const iovec* end) {
+  // One piece is what most calls send, and costs less said plainly.
+  if (first + 1 == end) {
+    return syscall(SYS_sendto, fd, first->iov_base, first->iov_len, MSG_NOSIGNAL, nullptr, 0);
+  }
+  msghdr message{};
+  message.msg_iov = first;
+  message.msg_iovlen = static_cast<size_t>(end - first);
+  return syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -206,17 +213,12 @@ class EpollBackend final : public IoBackend {
 
   static bool TrySend(IoOperation& operation, absl::Status* status) {
     auto& handle = *static_cast<EpollHandle*>(operation.handle);
-    msghdr& message = operation.message;
     while (true) {
       iovec* first = operation.pieces.data();
       iovec* const end = first + operation.piece_count;
       while (first != end && first->iov_len == 0) ++first;
       if (first == end) return true;
-      message.msg_iov = first;
-      message.msg_iovlen = static_cast<size_t>(end - first);
-      // One piece is what most calls send, and costs less said plainly.
-      const ssize_t n = first + 1 == end ? SendBytes(handle.fd, *first)
-                                         : sendmsg(handle.fd, &message, MSG_NOSIGNAL);
+      const ssize_t n = SendPieces(handle.fd, first, end);
       if (n < 0) {
         if (errno == EINTR) continue;
         if (WouldBlock(errno)) {

@@ -24,6 +24,9 @@ constexpr unsigned kCompletions = 8192;
 constexpr unsigned kBlocks = 128;
 constexpr unsigned kFillBytes = 4096;
 constexpr int kBlockGroup = 0;
+// What may come before it is asked for without being taken for a flood: an answer often stands in
+// the same batch of completions as the end of the send that it answers.
+constexpr size_t kMaxAhead = 1;
 
 // Whom a completion is for: the low bits of its user data, which is a pointer otherwise.
 enum Tag : uint64_t { kOperation, kStream, kPeer, kWake, kNobody };
@@ -269,6 +272,7 @@ class UringBackend final : public IoBackend {
     if (first + 1 == end) {
       io_uring_prep_send(submission, fd, first->iov_base, first->iov_len, kFlags);
     } else {
+      operation.message = {};
       operation.message.msg_iov = first;
       operation.message.msg_iovlen = static_cast<size_t>(end - first);
       io_uring_prep_sendmsg(submission, fd, &operation.message, kFlags);
@@ -419,7 +423,7 @@ class UringBackend final : public IoBackend {
     }
     handle.waiting.push_back(arrival);
     handle.readable = true;
-    if (!handle.listens) {
+    if (!handle.listens && (single || handle.waiting.size() > kMaxAhead)) {
       handle.bulk = true;
       Stop(handle);
     }

@@ -3,10 +3,10 @@
 #ifndef PILLION_SIDECAR_ACTIONS_CALL_H_
 #define PILLION_SIDECAR_ACTIONS_CALL_H_
 
+#include <array>
 #include <string>
 #include <string_view>
 
-#include "absl/container/inlined_vector.h"
 #include "core/http/problem.h"
 #include "core/http/server.h"
 #include "core/net/task.h"
@@ -50,13 +50,17 @@ struct Call {
 
   // Keeps a copy, as the host may leave the policy before the call ends.
   void SetUpstreamAddress(std::string_view address) {
-    upstream_address_.assign(address.begin(), address.end());
-    record.upstream_address = {upstream_address_.data(), upstream_address_.size()};
+    if (address.size() > upstream_address_.size()) {
+      record.upstream_address = long_upstream_address_ = address;
+    } else {
+      address.copy(upstream_address_.data(), address.size());
+      record.upstream_address = {upstream_address_.data(), address.size()};
+    }
   }
 
  private:
-  // Room for any IP address with a port, so that no call allocates for it.
-  absl::InlinedVector<char, 56> upstream_address_;
+  std::array<char, 56> upstream_address_;  // room for any IP address with a port
+  std::string long_upstream_address_;
 };
 
 // Answers with an error of our own, whose flag also goes to the access log, unless an answer has
