@@ -99,6 +99,7 @@ absl::Status DomainTable::Add(std::string_view domain, Place place) {
   DomainPattern pattern = DomainPattern::Parse(domain);
   // What is longer than an authority can be is never looked up.
   if (pattern.name.size() > kMaxAuthorityBytes) return absl::OkStatus();
+  if (pattern.kind != DomainPattern::kAny || pattern.port != kAnyPort) only_any_ = false;
   bool is_new = false;
   switch (pattern.kind) {
     case DomainPattern::kExact:
@@ -144,16 +145,15 @@ std::optional<DomainTable::Place> DomainTable::FindPrefix(std::string_view host,
 
 std::optional<DomainTable::Place> DomainTable::FindPlace(std::string_view authority) const {
   if (authority.size() > kMaxAuthorityBytes) return std::nullopt;
+  if (only_any_) return any_.Find(kHttpPort);
   const auto [host, port] = Split(authority, kHttpPort);
-  if (!exact_.empty() || !suffixes_.empty() || !prefixes_.empty()) {
-    Buffer buffer;
-    const std::string_view name = ToLower(host, &buffer);
-    std::optional<Place> found = exact_.Find(name, port);
-    if (!found.has_value()) found = FindSuffix(name, port);
-    if (!found.has_value()) found = FindPrefix(name, port);
-    if (found.has_value()) return found;
-  }
-  return any_.Find(port);
+  Buffer buffer;
+  const std::string_view name = ToLower(host, &buffer);
+  std::optional<Place> found = exact_.Find(name, port);
+  if (!found.has_value()) found = FindSuffix(name, port);
+  if (!found.has_value()) found = FindPrefix(name, port);
+  if (!found.has_value()) found = any_.Find(port);
+  return found;
 }
 
 }  // namespace pillion::routing

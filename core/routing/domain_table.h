@@ -89,6 +89,7 @@ class DomainTable {
   Names suffixes_;
   Names prefixes_;
   Ports any_;
+  bool only_any_ = true;  // no domain but "*" without a port: an authority need not be looked at
 };
 
 }  // namespace pillion::routing

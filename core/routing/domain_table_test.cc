@@ -99,6 +99,18 @@ TEST(DomainTable, FindsWhateverTheDots) {
   EXPECT_EQ(table.Find("a..."), 1u);
 }
 
+TEST(DomainTable, LooksForNobodyWhereOneTakesAll) {
+  DomainTable table;
+  EXPECT_EQ(table.Find("orders"), std::nullopt);
+  ASSERT_TRUE(table.Add("*", {0, 0}).ok());
+  for (const char* authority : {"", "orders", "ORDERS.eu.local:81", "[::1]:7", "orders:x"}) {
+    EXPECT_EQ(table.Find(authority), 0u) << authority;
+  }
+  ASSERT_TRUE(table.Add("*:81", {1, 0}).ok());
+  EXPECT_EQ(table.Find("orders:81"), 1u);
+  EXPECT_EQ(table.Find("orders"), 0u);
+}
+
 TEST(DomainTable, TellsThousandsOfNamesAndPortsApart) {
   DomainTable table;
   constexpr size_t kCount = 3000;
