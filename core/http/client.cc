@@ -53,11 +53,7 @@ net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, Res
 }
 
 void ClientConnection::TakeHead(const ResponseHead& head, size_t head_size) {
-  // The views of the head point into these bytes: they stay, and what follows is the new input.
-  net::Buffer rest;
-  rest.Append(in_.view().substr(head_size));
-  head_bytes_ = std::move(in_);
-  in_ = std::move(rest);
+  head_bytes_ = in_.TakeFront(head_size);
   if (head.status != 101 && head.status < 200) return;
   reader_.Start(head.body);
   keep_alive_ = head.keep_alive && head.status != 101;

@@ -20,7 +20,7 @@ constexpr auto kLinger = std::chrono::seconds(1);
 constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
 
 // The most that is sent at a time, and has to be taken within the send timeout.
-constexpr size_t kMaxSend = 64 * 1024;
+constexpr size_t kMaxSend = net::Buffer::kBulkBlockSize;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -269,11 +269,7 @@ class ServerConnection {
       Refuse(exchange, result.error);
       return true;
     }
-    // The head's bytes stay where the views point to; what follows is the new input.
-    net::Buffer rest;
-    rest.Append(in_.view().substr(result.consumed));
-    exchange.head_bytes_ = std::move(in_);
-    in_ = std::move(rest);
+    exchange.head_bytes_ = in_.TakeFront(result.consumed);
     exchange.keep_alive_ = exchange.request_.keep_alive;
     exchange.continue_due_ = exchange.request_.expect_continue;
     exchange.body_.Start(exchange.request_.body);

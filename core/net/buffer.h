@@ -1,7 +1,8 @@
 // A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
 //
-// The memory is a pooled block of 16 KiB while that is enough, and an empty buffer holds none, so
-// an idle connection costs no buffer memory. Belongs to one thread; the pool is per thread.
+// The memory is a pooled block, of 16 KiB or for much data of 64 KiB, while that is enough, and an
+// empty buffer holds none, so an idle connection costs no buffer memory. Belongs to one thread; the
+// pool is per thread.
 
 #ifndef PILLION_CORE_NET_BUFFER_H_
 #define PILLION_CORE_NET_BUFFER_H_
@@ -16,11 +17,13 @@ namespace pillion::net {
 class Buffer {
  public:
   static constexpr size_t kBlockSize = 16 * 1024;
+  static constexpr size_t kBulkBlockSize = 68 * 1024;  // 64 KiB of a body, and a head before it
 
   Buffer() = default;
   Buffer(Buffer&& other) noexcept
       : block_(std::exchange(other.block_, nullptr)),
         capacity_(std::exchange(other.capacity_, 0)),
+        first_(std::exchange(other.first_, 0)),
         begin_(std::exchange(other.begin_, 0)),
         end_(std::exchange(other.end_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept;
@@ -33,6 +36,10 @@ class Buffer {
 
   // Drops the first `n` bytes. An emptied buffer keeps its block until Release().
   void Consume(size_t n);
+
+  // Gives the first `n` bytes away, where they are: views of them stay good. What follows them
+  // stays here, and may move if it is little. REQUIRES: n <= size()
+  Buffer TakeFront(size_t n);
 
   // Makes room for `n` more bytes behind the content; may move the content.
   void Reserve(size_t n) {
@@ -53,8 +60,9 @@ class Buffer {
   // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty()
   void Adopt(char* block, size_t n);
 
-  // Memory of kBlockSize bytes from this thread's pool, for who fills it without a Buffer.
-  static char* TakeBlock();
+  // Memory of `capacity` bytes, from this thread's pool if that is one of the sizes above, for who
+  // fills it without a Buffer.
+  static char* TakeBlock(size_t capacity);
   static void GiveBlock(char* block);
 
   // Empties the buffer and gives its memory back.
@@ -67,7 +75,8 @@ class Buffer {
   void Free();
 
   char* block_ = nullptr;
-  size_t capacity_ = 0;
+  size_t capacity_ = 0;  // where this buffer's part of the block ends
+  size_t first_ = 0;     // and where it begins
   size_t begin_ = 0;
   size_t end_ = 0;
 };

@@ -15,10 +15,19 @@
 namespace pillion::net {
 namespace {
 
-// Bytes of room a receive is given. A whole block keeps large bodies at few calls.
+// Bytes of room a receive is given at least: usually a whole block, and where much comes in a large
+// one, which keeps large bodies at few calls.
 constexpr size_t kReceiveRoom = 4096;
 
+// This many bytes at once are followed by more, likely.
+constexpr size_t kManyBytes = Buffer::kBlockSize;
+// So many full receives in a row are a stream.
+constexpr int kStream = 3;
+constexpr size_t kStreamPiece = 2 * kManyBytes;
+
 struct EpollHandle : IoHandle {
+  bool bulk = false;  // the last receive brought much
+  int full = 0;       // so many receives in a row brought all that they had room for
   bool writable = true;
   IoOperation* reader = nullptr;
   IoOperation* writer = nullptr;
@@ -186,13 +195,19 @@ class EpollBackend final : public IoBackend {
   static bool TryReceive(IoOperation& operation, absl::Status* status) {
     auto& handle = *static_cast<EpollHandle*>(operation.handle);
     Buffer& buffer = *operation.buffer;
-    buffer.Reserve(kReceiveRoom);
-    const size_t room = buffer.room();
+    buffer.Reserve(handle.bulk && buffer.size() + kReceiveRoom < Buffer::kBulkBlockSize
+                       ? Buffer::kBulkBlockSize - buffer.size()
+                       : kReceiveRoom);
+    // What goes on and on goes on best in pieces of middle size, which both ends can keep pace
+    // with.
+    const size_t room = std::min(buffer.room(), handle.full == kStream ? kStreamPiece : SIZE_MAX);
     while (true) {
       const ssize_t n = ReceiveBytes(handle.fd, buffer.tail(), room);
       if (n >= 0) {
         buffer.Produce(static_cast<size_t>(n));
         operation.result = n;
+        handle.full = static_cast<size_t>(n) == room ? std::min(handle.full + 1, kStream) : 0;
+        handle.bulk = handle.full > 0 || static_cast<size_t>(n) >= kManyBytes;
         // A short read means empty, unless the end of the stream stands behind the bytes: its edge
         // has been reported already.
         if (static_cast<size_t>(n) < room && !handle.peer_closed) handle.readable = false;
