@@ -1,5 +1,6 @@
 #include "core/telemetry/trace_context.h"
 
+#include <bit>
 #include <cstring>
 
 #include "core/telemetry/fast_random.h"
@@ -33,20 +34,22 @@ bool AllZero(const std::array<uint8_t, kSize>& bytes) {
   return bytes == std::array<uint8_t, kSize>{};
 }
 
-template <size_t kSize>
-void FillRandom(FastRandom& random, std::array<uint8_t, kSize>* out) {
-  static_assert(kSize % sizeof(uint64_t) == 0);
-  for (size_t i = 0; i < kSize; i += sizeof(uint64_t)) {
-    const uint64_t number = random();
-    std::memcpy(out->data() + i, &number, sizeof number);
-  }
+template <size_t kWords>
+inline std::array<uint64_t, kWords> RandomWords(FastRandom& random) {
+  std::array<uint64_t, kWords> words;
+  for (uint64_t& word : words) word = random();
+  return words;
 }
 
+// Random, but not all zero.
 template <size_t kSize>
-void FillRandomId(FastRandom& random, std::array<uint8_t, kSize>* out) {
+inline void MakeId(FastRandom& random, std::array<uint8_t, kSize>* id) {
+  constexpr size_t kWords = kSize / sizeof(uint64_t);
+  std::array<uint64_t, kWords> words;
   do {
-    FillRandom(random, out);
-  } while (AllZero(*out));
+    words = RandomWords<kWords>(random);
+  } while (words == std::array<uint64_t, kWords>{});
+  *id = std::bit_cast<std::array<uint8_t, kSize>>(words);
 }
 
 }  // namespace
@@ -89,21 +92,20 @@ TraceparentText FormatTraceparent(const TraceContext& context) {
 TraceContext NewTrace(bool sampled) {
   FastRandom& random = FastRandom::OfThisThread();
   TraceContext context;
-  FillRandomId(random, &context.trace_id);
-  FillRandomId(random, &context.parent_id);
+  MakeId(random, &context.trace_id);
+  MakeId(random, &context.parent_id);
   context.flags = TraceContext::kRandomTraceId | (sampled ? TraceContext::kSampled : 0);
   return context;
 }
 
 TraceContext ChildSpan(const TraceContext& context) {
   TraceContext child = context;
-  FillRandomId(FastRandom::OfThisThread(), &child.parent_id);
+  MakeId(FastRandom::OfThisThread(), &child.parent_id);
   return child;
 }
 
 RequestIdText NewRequestId() {
-  std::array<uint8_t, 16> uuid;
-  FillRandom(FastRandom::OfThisThread(), &uuid);
+  auto uuid = std::bit_cast<std::array<uint8_t, 16>>(RandomWords<2>(FastRandom::OfThisThread()));
   uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4
   uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);  // variant 10
   char digits[32];
