@@ -87,7 +87,8 @@ class Engine {
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
 
-  // What waits for its next attempt to `cluster` is due now.
+  // What rests for `cluster` after an attempt that failed or could not be sent is due now. Not what
+  // the cluster itself said is not to come before its time (Retry-After), nor what is delayed.
   void Hurry(std::string cluster);
 
   // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.

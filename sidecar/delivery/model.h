@@ -103,6 +103,9 @@ struct NewDelivery {
   std::string cluster;
   std::optional<std::string>
       ordering_key;  // one at a time per target and key, in the order of acceptance
+  // The first attempt is made no earlier than this after acceptance. Of its key, it holds up those
+  // behind it all the while.
+  absl::Duration delay = absl::ZeroDuration();
   DeliverySpec spec;
 };
 

@@ -44,8 +44,9 @@ constexpr Source kSources[] = {
      "due_at, deadline_at,"
      " started_at, reason, last_status, last_error, lease_owner, lease_until, num_retries, "
      "base_interval,"
-     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, extra)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, extra, "
+     "not_before)"
+     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     {&S::key_is_busy,
      "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
      "ordering_key = ?"
@@ -71,16 +72,15 @@ constexpr Source kSources[] = {
      " FROM delivery d JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.seq = ?"},
     {&S::reschedule,
-     "UPDATE delivery SET state = 1, due_at = ?, attempts = attempts - ?, last_status = ?, "
-     "last_error = ?,"
+     "UPDATE delivery SET state = 1, due_at = ?, not_before = ?, attempts = attempts - ?, "
+     "last_status = ?, last_error = ?,"
      " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
 
-    {&S::targets_of_cluster,
-     "SELECT DISTINCT t.kind, t.name FROM delivery d JOIN target t ON t.id = d.target"
-     " WHERE d.state <= 2 AND d.state = 1 AND d.cluster = ? AND d.due_at > ?"},
-    {&S::make_due,
-     "UPDATE delivery SET due_at = ?2 WHERE state <= 2 AND state = 1 AND cluster = ?1 AND due_at > "
-     "?2"},
+    {&S::resting,
+     "SELECT d.seq, d.due_at, t.kind, t.name FROM delivery d CROSS JOIN target t ON t.id = d.target"
+     " WHERE d.state = 1 AND d.not_before IS NULL AND d.cluster = ? AND (d.due_at, d.seq) > (?, ?)"
+     " ORDER BY d.due_at, d.seq LIMIT ?"},
+    {&S::end_rest, "UPDATE delivery SET due_at = ? WHERE seq = ?"},
 
     {&S::state_of, "SELECT state FROM delivery WHERE seq = ?"},
     {&S::finish,
@@ -94,11 +94,13 @@ constexpr Source kSources[] = {
      "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
      "ordering_key = ?"
      " ORDER BY seq LIMIT 1"},
-    {&S::let_go, "UPDATE delivery SET state = 1, due_at = ? WHERE seq = ?"},
+    {&S::let_go,
+     "UPDATE delivery SET state = 1, due_at = max(?, coalesce(not_before, 0)) WHERE seq = ?"
+     " RETURNING due_at"},
     // The lifetime starts again: as long as it was at acceptance.
     {&S::replay,
-     "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, started_at = NULL, finished_at = "
-     "NULL, reason = 0,"
+     "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, not_before = ?3, started_at = "
+     "NULL, finished_at = NULL, reason = 0,"
      " deadline_at = ?3 + (SELECT expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
      " WHERE seq = ?4"},

@@ -13,7 +13,7 @@ struct SqliteStatements {
   Statement begin, commit, rollback;
   Statement find_target, insert_target, all_targets;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
-  Statement recover, next_due, claim, load_claimed, reschedule, targets_of_cluster, make_due;
+  Statement recover, next_due, claim, load_claimed, reschedule, resting, end_rest;
   Statement state_of, finish, put_result, delete_result, first_of_key, let_go, replay;
   Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
       set_deadline;

@@ -53,9 +53,10 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) override;
   absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                        const Lease& lease) override;
-  absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+  absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                           std::string_view last_error) override;
-  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
+  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
+                                              RestCursor& after, size_t limit) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
   absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;

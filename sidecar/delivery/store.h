@@ -54,6 +54,18 @@ struct InsertedDelivery {
   Placement placement = Placement::kDue;
 };
 
+// Until when a delivery rests before its next attempt.
+struct Rest {
+  absl::Time until;
+  bool fixed = false;  // the destination named the time: MakeDue does not cut it short
+};
+
+// How far MakeDue has come: the last rest that it ended.
+struct RestCursor {
+  absl::Time due_at;
+  RowId row = 0;
+};
+
 // The identity of a delivery with all that changes of state need to know.
 struct DeliveryRef {
   RowId row = 0;
@@ -172,11 +184,14 @@ class Store {
   virtual absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                                const Lease& lease) = 0;
   // Running becomes pending. `counts`: whether the attempt does.
-  virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+  virtual absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                                   std::string_view last_error) = 0;
-  // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
-  // longer. Returns the targets of that.
-  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
+  // What rests for `cluster` after an attempt, and would rest beyond `after`, is due at `now`;
+  // `limit` of them at most, those with the shortest rests. Not what is delayed since its
+  // acceptance, nor what has a fixed rest. Returns the targets of that, with repetitions, and moves
+  // `after` on; nothing: that was all.
+  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
+                                                      RestCursor& after, size_t limit) = 0;
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;

@@ -80,8 +80,8 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
 }
 
 bool Worker::HasWork(const std::vector<Command>& writes) const {
-  return !writes.empty() || !outcomes_.empty() || !change_jobs_.empty() || next_deadline_ <= now_ ||
-         (dispatching_ && scheduler_.NextDueAt() <= now_);
+  return !writes.empty() || !outcomes_.empty() || !hurry_jobs_.empty() || !change_jobs_.empty() ||
+         next_deadline_ <= now_ || (dispatching_ && scheduler_.NextDueAt() <= now_);
 }
 
 void Worker::RunEverything(std::vector<Command>& writes) {
@@ -92,6 +92,7 @@ void Worker::RunEverything(std::vector<Command>& writes) {
     PILLION_RETURN_IF_ERROR(ApplyDeadlines());
     PILLION_RETURN_IF_ERROR(StartDue());
     PILLION_RETURN_IF_ERROR(ApplyAll(writes, applied));
+    if (!hurry_jobs_.empty()) PILLION_RETURN_IF_ERROR(RunHurryJob());
     return StartDue();
   });
   if (!status.ok()) {
@@ -249,6 +250,7 @@ void Worker::Finish() {
 absl::Time Worker::NextWake(bool dispatching) const {
   if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
   if (degraded()) return retry_at_;
+  if (!hurry_jobs_.empty()) return absl::InfinitePast();
   return dispatching ? std::min(next_deadline_, scheduler_.NextDueAt()) : next_deadline_;
 }
 

@@ -88,6 +88,11 @@ class Worker {
     RowId after = 0;
     DeliveryPage page;
   };
+  // A cluster whose deliveries need not rest any longer.
+  struct HurryJob {
+    std::string cluster;
+    RestCursor after;
+  };
   struct ChangeJob {
     ChangeCommand command;
     RowId after = 0;  // of a filter
@@ -118,7 +123,6 @@ class Worker {
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
-  absl::Status ApplyHurry(const HurryCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
@@ -141,7 +145,9 @@ class Worker {
   void ServeList(ListCommand& command);
   void RunListJob();
 
-  // worker_change.cc: replay and drop, in steps
+  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, drop
+  void AddHurryJob(HurryCommand command);
+  absl::Status RunHurryJob();
   absl::Status RunChangeJob();
   absl::Status ChangeStep(ChangeJob& job);
   absl::Status ChangeMessage(ChangeJob& job, const StoredMessage& message);
@@ -166,6 +172,7 @@ class Worker {
   std::vector<uint64_t> settled_with_key_;             // see KeyIsHeld(); some have ended since
   Watchers watchers_;
   std::deque<ListJob> list_jobs_;
+  std::deque<HurryJob> hurry_jobs_;  // one for a cluster
   std::deque<ChangeJob> change_jobs_;
   absl::Time next_deadline_ = absl::InfinitePast();
 

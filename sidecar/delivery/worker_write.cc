@@ -54,7 +54,10 @@ absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done
 absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
-  if (auto* hurry = std::get_if<HurryCommand>(&command)) return ApplyHurry(*hurry);
+  if (auto* hurry = std::get_if<HurryCommand>(&command)) {
+    AddHurryJob(std::move(*hurry));
+    return absl::OkStatus();
+  }
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -107,7 +110,7 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
   NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
-    const bool start = dispatching_ && !degraded() &&
+    const bool start = dispatching_ && !degraded() && delivery.delay <= absl::ZeroDuration() &&
                        scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
@@ -115,7 +118,9 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
                                start ? &lease_ : nullptr));
     ++effects_.counts.pending;
-    if (inserted.placement == Placement::kDue) scheduler_.AddDue(delivery.target, now_);
+    if (inserted.placement == Placement::kDue) {
+      scheduler_.AddDue(delivery.target, now_ + delivery.delay);
+    }
     if (inserted.placement != Placement::kRunning) continue;
     ClaimedDelivery claimed;
     claimed.id = command.delivery_ids[i];
@@ -240,16 +245,18 @@ absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
 absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome) {
   using Verdict = AttemptOutcome::Verdict;
   const bool counts = outcome.verdict == Verdict::kRetry;
-  absl::Time due_at = now_;
-  if (outcome.verdict == Verdict::kPostponed) due_at += outcome.retry_after;
+  Rest rest{now_};
+  if (outcome.verdict == Verdict::kPostponed) rest.until += outcome.retry_after;
   if (counts) {
-    due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
+    rest.until +=
+        NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
+    rest.fixed = outcome.retry_after > absl::ZeroDuration();
+    ++effects_.counts.retries;
   }
-  if (counts) ++effects_.counts.retries;
   ++effects_.counts.pending;
-  scheduler_.AddDue(running.entry.ref.target, due_at);
+  scheduler_.AddDue(running.entry.ref.target, rest.until);
   MarkChanged(running.entry.message_id);
-  return store_->Reschedule(running.entry.ref.row, due_at, counts, outcome.answer.status,
+  return store_->Reschedule(running.entry.ref.row, rest, counts, outcome.answer.status,
                             outcome.error);
 }
 
@@ -321,13 +328,6 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
     PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
-  return absl::OkStatus();
-}
-
-absl::Status Worker::ApplyHurry(const HurryCommand& command) {
-  PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
-                           store_->MakeDue(command.cluster, now_));
-  for (const Target& target : targets) scheduler_.AddDue(target, now_);
   return absl::OkStatus();
 }
 
