@@ -134,6 +134,8 @@ absl::Status Sidecar::OpenStore() {
   if (!store.ok()) return store.status();
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();
+  options.max_pending = static_cast<int64_t>(bootstrap_.store().max_pending());
+  options.max_store_bytes = static_cast<int64_t>(bootstrap_.store().max_bytes());
   engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
   return absl::OkStatus();
 }
@@ -279,7 +281,7 @@ int Sidecar::Run() {
     for (const std::unique_ptr<Worker>& worker : workers_) worker->Collect(builder);
     clusters_.Collect(builder);
     access_log_->Collect(builder);
-    admin::CollectDeliveries(builder, engine_->stats());
+    admin::CollectDeliveries(builder, *engine_);
     admin::CollectPolicy(builder, source_state());
   }));
   std::string why_no_io_uring;

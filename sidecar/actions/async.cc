@@ -177,6 +177,8 @@ class AsyncAction final : public Action {
     delivery::NewDelivery& delivery = request.deliveries.emplace_back();
     delivery.target = {delivery::TargetKind::kRoute, target_};
     delivery.cluster = config_.cluster();
+    delivery.max_backlog = {static_cast<int64_t>(config_.max_pending()),
+                            static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
     request.expires_after = config::ToAbslDuration(config_.expires_after());
     return request;

@@ -38,8 +38,7 @@ TEST(DelayRule, SaysWhatIsWrongAndWhatWouldBeRight) {
       {kRule, With("600"), "pillion-delay '600' is no duration: write it as 30s, 10m or 1h30m"},
       {kRule, With("-1s"), "pillion-delay '-1s' is no duration: write it as 30s, 10m or 1h30m"},
       {kRule, With(""), "pillion-delay '' is no duration: write it as 30s, 10m or 1h30m"},
-      {kRule, With("2h1s"),
-       "the pillion-delay of 2h1s is longer than the route's max_delay of 2h"},
+      {kRule, With("2h1s"), "the pillion-delay of 2h1s is longer than the route's max_delay of 2h"},
       {kRule, With("1h"),
        "after a pillion-delay of 1h the operation would have expired: the route's expires_after "
        "is 1h"},

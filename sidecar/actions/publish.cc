@@ -1,5 +1,6 @@
 #include "sidecar/actions/publish.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -75,7 +76,10 @@ class PublishAction final : public Action {
     }
     delivery::AcceptRequest request =
         route_.NewMessage(delivery::MessageKind::kPublish, *event, std::move(data), key);
-    for (delivery::NewDelivery& delivery : request.deliveries) delivery.delay = *delay;
+    for (delivery::NewDelivery& delivery : request.deliveries) {
+      delivery.delay = *delay;
+      Tighten(delivery.max_backlog);
+    }
     request.message.method = call.request().method;
     request.message.path_and_query = call.path;
     request.message.authority = call.request().authority;
@@ -91,6 +95,16 @@ class PublishAction final : public Action {
   }
 
  private:
+  // The route's own limits, where they are below the subscription's.
+  void Tighten(delivery::Backlog& limit) const {
+    if (config_.has_max_pending()) {
+      limit.deliveries = std::min(limit.deliveries, static_cast<int64_t>(config_.max_pending()));
+    }
+    if (config_.has_max_pending_bytes()) {
+      limit.bytes = std::min(limit.bytes, static_cast<int64_t>(config_.max_pending_bytes()));
+    }
+  }
+
   absl::StatusOr<CloudEvent> EventOf(Call& call, CloudEventMode mode, std::string body) const {
     const http::HeaderList& headers = call.request().headers;
     CloudEvent event;

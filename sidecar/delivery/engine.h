@@ -42,7 +42,9 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "sidecar/delivery/clock.h"
 #include "sidecar/delivery/model.h"
@@ -81,6 +83,8 @@ class Engine {
   void Stop();
 
   // AlreadyExists: the idempotency key was used with another request (its fingerprint differs).
+  // FailedPrecondition: the backlog of one of its targets is full; none of them gets it.
+  // ResourceExhausted: the store is, or the queue for the next commit.
   void Accept(AcceptRequest request, Callback<Accepted> done);
 
   // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
@@ -115,9 +119,12 @@ class Engine {
   void Drop(DeliverySelection selection, Callback<ChangeSummary> done);
 
   EngineStats stats() const;
+  // Of every target that has, or since the start had, something on its way.
+  std::vector<TargetBacklog> backlogs() const;
 
  private:
   void Run();
+  void PublishStats();
   // Queues what is asked, or calls its callback with the reason why not.
   template <typename SomeCommand>
   void Ask(SomeCommand command);
@@ -132,6 +139,7 @@ class Engine {
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_;
+  absl::flat_hash_map<Target, Backlog> backlogs_;
 
   std::mutex stop_mutex_;  // one Stop() at a time
   std::thread thread_;

@@ -107,9 +107,21 @@ ALTER TABLE delivery ADD COLUMN not_before INTEGER;
 CREATE INDEX delivery_rest ON delivery(cluster, due_at) WHERE state = 1 AND not_before IS NULL;
 )sql";
 
+// target.pending, pending_bytes: of its deliveries that are not final, so that nobody has to count
+// them. delivery.bytes: what it adds to that, as its message had when it was accepted.
+constexpr char kBacklog[] = R"sql(
+ALTER TABLE delivery ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET bytes = (SELECT length(attributes) + length(headers) + length(body)
+  FROM message WHERE message.seq = delivery.seq - ordinal) WHERE state <= 2;
+UPDATE target SET (pending, pending_bytes) = (SELECT count(*), coalesce(sum(bytes), 0)
+  FROM delivery WHERE state <= 2 AND target = target.id);
+)sql";
+
 // Each brings the file from one version to the next, the first an empty one to version 1. What was
 // released is not changed any more: what is new becomes a step at the end.
-constexpr const char* kSteps[] = {kTables, kNotBefore};
+constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to

@@ -91,30 +91,31 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
+  PILLION_ASSIGN_OR_RETURN(store->page_size_, store->database_.QueryInt("PRAGMA page_size"));
+  PILLION_RETURN_IF_ERROR(store->ReadBacklogs());
   return store;
 }
 
 absl::Status SqliteStore::Begin() { return Query(database_, statements_->begin).Run(); }
 
-absl::Status SqliteStore::Commit() { return Query(database_, statements_->commit).Run(); }
+absl::Status SqliteStore::Commit() {
+  PILLION_RETURN_IF_ERROR(WriteBacklogs());
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->commit).Run());
+  for (const Target& target : changed_) {
+    KnownTarget& known = targets_[target];
+    known.changed = false;
+    changed_backlogs_[target] = known.backlog;
+  }
+  changed_.clear();
+  return absl::OkStatus();
+}
 
 void SqliteStore::Rollback() {
   // Some errors have rolled back already. If this fails there is nothing left to undo either.
   if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
-  // May hold numbers of rows that were just undone.
-  target_numbers_.clear();
-}
-
-absl::StatusOr<int64_t> SqliteStore::TargetNumber(const Target& target) {
-  if (auto known = target_numbers_.find(target); known != target_numbers_.end())
-    return known->second;
-  const auto kind = static_cast<int64_t>(target.kind);
-  Query find(database_, statements_->find_target);
-  PILLION_ASSIGN_OR_RETURN(const bool found, find.Int(kind).Text(target.name).Next());
-  if (found) return target_numbers_[target] = find.GetInt(0);
-  Query insert(database_, statements_->insert_target);
-  PILLION_RETURN_IF_ERROR(insert.Int(kind).Text(target.name).Run());
-  return target_numbers_[target] = insert.GetInt(0);
+  // May hold what was just undone.
+  targets_.clear();
+  changed_.clear();
 }
 
 // --- Accepting ---
@@ -162,6 +163,7 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
                                                              std::string_view id,
                                                              const Lease* lease) {
   PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
+  const int64_t bytes = SizeOf(message);
   InsertedDelivery inserted;
   inserted.placement = lease != nullptr ? Placement::kRunning : Placement::kDue;
   if (delivery.ordering_key.has_value()) {
@@ -189,8 +191,9 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   query.Int(spec.retry.num_retries).Int(EncodeDuration(spec.retry.base_interval));
   query.Int(EncodeDuration(spec.retry.max_interval)).Int(EncodeDuration(spec.attempt_timeout));
   query.Int(EncodeDuration(spec.retention)).Int(EncodeDuration(spec.dead_letter_retention));
-  query.Int(spec.concurrency).Blob(spec.extra).Time(not_before);
+  query.Int(spec.concurrency).Blob(spec.extra).Time(not_before).Int(bytes);
   PILLION_RETURN_IF_ERROR(query.Run());
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, bytes));
   return inserted;
 }
 
@@ -316,6 +319,7 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
       query.Null().Null();
     }
     PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
+    PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, -1, query.GetInt(0)));
   }
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
@@ -352,12 +356,11 @@ absl::StatusOr<Placement> SqliteStore::Replay(const DeliveryRef& delivery, absl:
     if (busy) placement = Placement::kBehindKey;
   }
   PILLION_RETURN_IF_ERROR(Query(database_, statements_->delete_result).Int(delivery.row).Run());
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->replay)
-                              .Int(StateNumber(placement))
-                              .Time(placement == Placement::kDue ? now : absl::InfiniteFuture())
-                              .Time(now)
-                              .Int(delivery.row)
-                              .Run());
+  Query query(database_, statements_->replay);
+  query.Int(StateNumber(placement));
+  query.Time(placement == Placement::kDue ? now : absl::InfiniteFuture());
+  PILLION_RETURN_IF_ERROR(query.Time(now).Int(delivery.row).Run());
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, query.GetInt(0)));
   return placement;
 }
 

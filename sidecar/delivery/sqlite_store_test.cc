@@ -166,8 +166,8 @@ TEST(SqliteStore, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("schema version 99"),
-                    HasSubstr("knows version 2"), HasSubstr("newer program")));
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 2");
+                    HasSubstr("knows version 3"), HasSubstr("newer program")));
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 3");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
 }
 
@@ -177,6 +177,8 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndLosesNothing) {
   // As version 1 left it: one delivery rests, another waits behind it.
   Execute(DatabaseIn(directory),
           "DROP INDEX delivery_rest; ALTER TABLE delivery DROP COLUMN not_before;"
+          "ALTER TABLE delivery DROP COLUMN bytes; ALTER TABLE target DROP COLUMN pending;"
+          "ALTER TABLE target DROP COLUMN pending_bytes;"
           "INSERT INTO target VALUES(1, 0, 'reports');"
           "INSERT INTO message VALUES(1, 'first', 0, 1, 1000000, NULL, NULL, 0, NULL, NULL, NULL,"
           " '', 'POST', '/', 'orders', x'', x'', x'62');"
@@ -189,6 +191,10 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndLosesNothing) {
           "PRAGMA user_version = 1");
   const auto store = SqliteStore::Open(directory);
   ASSERT_TRUE(store.ok()) << store.status();
+  const auto backlogs = (*store)->TakeChangedBacklogs();
+  ASSERT_EQ(backlogs.size(), 1u);
+  EXPECT_EQ(backlogs[0].backlog.deliveries, 2);
+  EXPECT_EQ(backlogs[0].backlog.bytes, 1);
   const absl::Time now = absl::FromUnixSeconds(1500);
   ASSERT_TRUE((*store)->Begin().ok());
   RestCursor after = {now, 0};

@@ -107,6 +107,11 @@ struct TargetDue {
   absl::Time due_at;
 };
 
+struct TargetBacklog {
+  Target target;
+  Backlog backlog;
+};
+
 // How a delivery ends.
 struct Ending {
   DeliveryState state = DeliveryState::kSucceeded;  // a final one
@@ -143,8 +148,7 @@ struct Deleted {
 };
 
 struct StoreCounts {
-  int64_t pending = 0;
-  int64_t running = 0;
+  int64_t unfinished = 0;
   int64_t failed = 0;
 };
 
@@ -172,6 +176,14 @@ class Store {
                                                           const NewDelivery& delivery,
                                                           std::string_view id,
                                                           const Lease* lease) = 0;
+  // With what this transaction has done.
+  virtual absl::StatusOr<Backlog> BacklogOf(const Target& target) = 0;
+  // Of the targets whose backlog was changed by commits since the last call; at first, of all that
+  // have one. Not in a transaction.
+  virtual std::vector<TargetBacklog> TakeChangedBacklogs() = 0;
+  // How many bytes of disk hold something, finished or not. What was deleted does not count: its
+  // room is used again.
+  virtual absl::StatusOr<int64_t> UsedBytes() = 0;
 
   // --- Scheduling ---
   // Every running delivery becomes pending and due at `now`; attempts are kept. For the start:

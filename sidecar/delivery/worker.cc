@@ -24,6 +24,8 @@ absl::Status Copy(const absl::Status& status) {
 void AddCounts(EngineStats& total, const EngineStats& more) {
   total.accepted += more.accepted;
   total.repeated += more.repeated;
+  total.rejected_by_backlog += more.rejected_by_backlog;
+  total.rejected_by_store += more.rejected_by_store;
   total.attempts += more.attempts;
   total.retries += more.retries;
   total.succeeded += more.succeeded;
@@ -53,7 +55,7 @@ absl::Status Worker::Start(Dispatch dispatch, Abort abort) {
   PILLION_ASSIGN_OR_RETURN(const std::vector<TargetDue> targets, store_->PendingTargets());
   for (const TargetDue& target : targets) scheduler_.AddDue(target.target, target.due_at);
   PILLION_ASSIGN_OR_RETURN(const StoreCounts counts, store_->Counts());
-  stats_.pending = counts.pending;
+  stats_.pending = counts.unfinished;
   stats_.dead = counts.failed;
   PILLION_ASSIGN_OR_RETURN(next_deadline_, store_->NextDeadline());
   return absl::OkStatus();
@@ -191,6 +193,7 @@ absl::Status Worker::Transact(Work work) {
 void Worker::Publish() {
   Effects effects = std::exchange(effects_, Effects{});
   AddCounts(stats_, effects.counts);
+  if (effects.store_bytes.has_value()) stats_.store_bytes = *effects.store_bytes;
   for (auto& reply : effects.replies) reply(absl::OkStatus());
   for (ClaimedDelivery& claimed : effects.started) dispatch_(std::move(claimed));
   for (uint64_t claim : effects.settled) abort_(claim);

@@ -59,6 +59,7 @@ class Worker {
   absl::Time NextWake(bool dispatching) const;
   // Without those of the queue.
   EngineStats stats() const;
+  std::vector<TargetBacklog> TakeChangedBacklogs() { return store_->TakeChangedBacklogs(); }
 
  private:
   struct Running {
@@ -81,7 +82,8 @@ class Worker {
     std::vector<uint64_t> settled;
     std::vector<std::string> changed;  // ids of watched messages
     std::vector<absl::AnyInvocable<void(const absl::Status&)>> replies;
-    EngineStats counts;  // to be added
+    EngineStats counts;                  // to be added
+    std::optional<int64_t> store_bytes;  // once something was accepted
   };
   struct ListJob {
     ListCommand command;
@@ -120,6 +122,8 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
+  // `refusal` is set if there is no room for it.
+  absl::Status CheckRoom(const AcceptRequest& request, absl::Status& refusal);
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);

@@ -19,11 +19,6 @@ constexpr size_t kKeptOfAnswer = 2048;
 constexpr size_t kDeadlinesAtOnce = 256;
 constexpr int64_t kBytesForgottenAtOnce = int64_t{4} << 20;
 
-int64_t SizeOf(const Message& message) {
-  return static_cast<int64_t>(message.headers.size() + message.attributes.size() +
-                              message.body.size());
-}
-
 bool IsDeadLetter(const DeliveryEntry& entry, DeliveryState state) {
   return entry.kind != MessageKind::kAsync &&
          (state == DeliveryState::kFailed || state == DeliveryState::kExpired);
@@ -86,6 +81,13 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
       return absl::OkStatus();
     }
   }
+  absl::Status refusal;
+  PILLION_RETURN_IF_ERROR(CheckRoom(request, refusal));
+  if (!refusal.ok()) {
+    effects_.replies.push_back(
+        WhenCommitted<Accepted>(std::move(command.done), std::move(refusal)));
+    return absl::OkStatus();
+  }
   request.message.created_at = now_;
   request.message.expires_at = now_ + request.expires_after;
   const auto message = std::make_shared<const Message>(std::move(request.message));
@@ -101,6 +103,38 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   ++effects_.counts.accepted;
   effects_.replies.push_back(WhenCommitted<Accepted>(
       std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::CheckRoom(const AcceptRequest& request, absl::Status& refusal) {
+  const int64_t bytes = SizeOf(request.message);
+  for (const NewDelivery& delivery : request.deliveries) {
+    PILLION_ASSIGN_OR_RETURN(const Backlog backlog, store_->BacklogOf(delivery.target));
+    const bool too_many_bytes =
+        backlog.deliveries > 0 && bytes > delivery.max_backlog.bytes - backlog.bytes;
+    if (backlog.deliveries < delivery.max_backlog.deliveries && !too_many_bytes) continue;
+    ++effects_.counts.rejected_by_backlog;
+    refusal = absl::FailedPreconditionError(
+        absl::StrCat(delivery.target.kind == TargetKind::kRoute ? "route '" : "subscription '",
+                     delivery.target.name, "' has ", backlog.deliveries, " deliveries with ",
+                     backlog.bytes, " bytes on their way already, as many as ",
+                     too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
+    return absl::OkStatus();
+  }
+  if (!effects_.store_bytes.has_value()) {
+    PILLION_ASSIGN_OR_RETURN(effects_.store_bytes, store_->UsedBytes());
+  }
+  const auto pending = stats_.pending + effects_.counts.pending +
+                       static_cast<int64_t>(running_.size() + request.deliveries.size());
+  const bool too_many = pending > options_.max_pending;
+  if (too_many || *effects_.store_bytes + bytes > options_.max_store_bytes) {
+    ++effects_.counts.rejected_by_store;
+    refusal = absl::ResourceExhaustedError(
+        absl::StrCat("the store is full, as store.", too_many ? "max_pending" : "max_bytes", " of ",
+                     too_many ? options_.max_pending : options_.max_store_bytes, " says"));
+    return absl::OkStatus();
+  }
+  *effects_.store_bytes += bytes;
   return absl::OkStatus();
 }
 
