@@ -72,6 +72,14 @@ std::shared_ptr<const config::v1::Policy> VisibleTo(
   return visible;
 }
 
+absl::flat_hash_map<std::string, int> DeliveryLimits(const config::v1::Policy& policy) {
+  absl::flat_hash_map<std::string, int> limits;
+  for (const config::v1::Cluster& cluster : policy.clusters()) {
+    limits.emplace(cluster.name(), static_cast<int>(cluster.circuit_breakers().max_deliveries()));
+  }
+  return limits;
+}
+
 }  // namespace
 
 class Sidecar::DrainTimer : public net::Timer {
@@ -264,6 +272,7 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
   absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
       CompileSnapshot(std::move(policy), version, clusters_);
   if (!snapshot.ok()) return snapshot.status();
+  engine_->LimitClusters(DeliveryLimits(*(*snapshot)->policy));
   // First the workers, then /ready: a call made after it said yes finds the policy.
   for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
   {

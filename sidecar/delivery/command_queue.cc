@@ -17,7 +17,8 @@ int64_t BytesOf(const Command& command) {
 bool IsUnlimited(const Command& command) {
   return std::holds_alternative<CompleteCommand>(command) ||
          std::holds_alternative<UnwatchCommand>(command) ||
-         std::holds_alternative<HurryCommand>(command);
+         std::holds_alternative<HurryCommand>(command) ||
+         std::holds_alternative<ClusterLimitsCommand>(command);
 }
 
 }  // namespace

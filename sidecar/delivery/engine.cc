@@ -122,6 +122,12 @@ void Engine::Hurry(std::string cluster) {
   queue_->Push(command).IgnoreError();
 }
 
+void Engine::LimitClusters(absl::flat_hash_map<std::string, int> limits) {
+  Command command = ClusterLimitsCommand{std::move(limits)};
+  // After Stop() nothing is started any more.
+  queue_->Push(command).IgnoreError();
+}
+
 void Engine::Get(std::string id, Callback<MessageView> done) {
   Ask(GetCommand{std::move(id), std::move(done)});
 }

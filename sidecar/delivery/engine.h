@@ -10,7 +10,7 @@
 //    ran is in the next one. An attempt of a delivery that is due at once begins right after that
 //    commit.
 //  - At least once: a delivery that was running when the process died runs again.
-//  - Limits (of a target, of a key, of the whole) hold; targets take turns.
+//  - Limits (of a target, of a cluster, of a key, of the whole) hold; targets take turns.
 //  - If the store fails (disk full, input/output error) the ones who asked get the error and
 //  nothing of what they
 //    asked has happened; the outcome of an attempt is kept in memory and stored as soon as that is
@@ -94,6 +94,10 @@ class Engine {
   // What rests for `cluster` after an attempt that failed or could not be sent is due now. Not what
   // the cluster itself said is not to come before its time (Retry-After), nor what is delayed.
   void Hurry(std::string cluster);
+
+  // From now on no more attempts to each of these clusters run at once than this says; to others,
+  // any number. Those that run already go on.
+  void LimitClusters(absl::flat_hash_map<std::string, int> limits);
 
   // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.
   void Get(std::string id, Callback<MessageView> done);

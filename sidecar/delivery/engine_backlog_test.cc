@@ -78,7 +78,7 @@ TEST(EngineBacklog, WhenOneOfSeveralSubscriptionsIsFullNoneGetsTheMessage) {
 TEST(EngineBacklog, ARepeatedCallIsAnsweredHoweverFullItIs) {
   EngineHarness harness;
   AcceptRequest request = Limited(1, 1000);
-  request.idempotency = {"scope", "key", "fingerprint"};
+  request.idempotency = Idempotency{"scope", "key", "fingerprint"};
   AcceptRequest repeated = Limited(1, 1000);
   repeated.idempotency = request.idempotency;
   const auto first = harness.Accept(std::move(request));

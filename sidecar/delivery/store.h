@@ -88,6 +88,7 @@ struct StoredMessage {
 // What is needed to end a delivery.
 struct DeliveryEntry {
   DeliveryRef ref;
+  std::string cluster;
   std::string id;
   std::string message_id;
   MessageKind kind = MessageKind::kAsync;

@@ -226,7 +226,7 @@ void Worker::Undo(const absl::Status& error) {
   }
   scheduler_.Reset();
   for (const auto& [claim, running] : running_)
-    scheduler_.Started(running.entry.ref.target, running.bytes);
+    scheduler_.Started(running.entry.ref.target, running.entry.cluster, running.bytes);
   next_deadline_ = absl::InfinitePast();
   for (auto& reply : effects.replies) reply(Copy(error));
 }

@@ -53,6 +53,10 @@ absl::Status Worker::ApplyWrite(Command& command) {
     AddHurryJob(std::move(*hurry));
     return absl::OkStatus();
   }
+  if (const auto* limits = std::get_if<ClusterLimitsCommand>(&command)) {
+    scheduler_.SetClusterLimits(limits->limits);
+    return absl::OkStatus();
+  }
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -145,7 +149,8 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
     const bool start = dispatching_ && !degraded() && delivery.delay <= absl::ZeroDuration() &&
-                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
+                       scheduler_.MayStartNow(delivery.target, delivery.cluster,
+                                              delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
@@ -187,16 +192,16 @@ absl::Status Worker::StartNext(const Target& target) {
     scheduler_.Took(target);
     return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
   }
-  const int concurrency = due->entry.spec.concurrency;
-  if ((concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) ||
-      KeyIsHeld(target, due->entry.ref.ordering_key)) {
+  const DeliveryEntry& entry = due->entry;
+  if (scheduler_.Wait(target, entry.cluster, entry.spec.concurrency)) return absl::OkStatus();
+  if (KeyIsHeld(target, entry.ref.ordering_key)) {
     scheduler_.AtLimit(target);
     return absl::OkStatus();
   }
   PILLION_ASSIGN_OR_RETURN(std::optional<ClaimedDelivery> claimed,
-                           store_->Claim(due->entry.ref.row, now_, lease_));
+                           store_->Claim(entry.ref.row, now_, lease_));
   scheduler_.Took(target);
-  if (claimed.has_value()) BeginAttempt(*std::move(claimed), due->entry.ref.row);
+  if (claimed.has_value()) BeginAttempt(*std::move(claimed), entry.ref.row);
   return absl::OkStatus();
 }
 
@@ -204,6 +209,7 @@ void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
   claimed.claim = next_claim_++;
   Running running;
   running.entry.ref = {row, claimed.target, claimed.ordering_key};
+  running.entry.cluster = claimed.cluster;
   running.entry.id = claimed.id;
   running.entry.message_id = claimed.message->id;
   running.entry.kind = claimed.message->kind;
@@ -212,7 +218,7 @@ void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
   running.entry.spec.extra.clear();  // the dispatcher's own, and has it
   running.attempt = claimed.attempt;
   running.bytes = SizeOf(*claimed.message);
-  scheduler_.Started(claimed.target, running.bytes);
+  scheduler_.Started(claimed.target, claimed.cluster, running.bytes);
   claim_of_row_[row] = claimed.claim;
   running_.emplace(claimed.claim, std::move(running));
   ++effects_.counts.attempts;
@@ -229,7 +235,7 @@ absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
   effects_.ended.emplace_back(it->first, std::move(it->second));
   running_.erase(it);
   const Running& running = effects_.ended.back().second;
-  scheduler_.Ended(running.entry.ref.target, running.bytes);
+  scheduler_.Ended(running.entry.ref.target, running.entry.cluster, running.bytes);
   if (running.settled) return absl::OkStatus();
   claim_of_row_.erase(running.entry.ref.row);
   // By value: what follows may begin another attempt, and effects_ may move.
@@ -352,8 +358,9 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   for (const StoredDelivery& delivery : message->deliveries) {
     if (IsFinal(delivery.view.state)) continue;
     canceled = true;
-    const DeliveryEntry entry = {delivery.ref,          delivery.view.id,    message->summary.id,
-                                 message->summary.kind, delivery.view.state, delivery.spec};
+    const DeliveryEntry entry = {delivery.ref,        delivery.view.cluster, delivery.view.id,
+                                 message->summary.id, message->summary.kind, delivery.view.state,
+                                 delivery.spec};
     Settle(entry);
     PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kCanceled)));
   }
