@@ -72,6 +72,14 @@ std::shared_ptr<const config::v1::Policy> VisibleTo(
   return visible;
 }
 
+absl::flat_hash_map<std::string, int> DeliveryLimits(const config::v1::Policy& policy) {
+  absl::flat_hash_map<std::string, int> limits;
+  for (const config::v1::Cluster& cluster : policy.clusters()) {
+    limits.emplace(cluster.name(), static_cast<int>(cluster.circuit_breakers().max_deliveries()));
+  }
+  return limits;
+}
+
 }  // namespace
 
 class Sidecar::DrainTimer : public net::Timer {
@@ -134,6 +142,8 @@ absl::Status Sidecar::OpenStore() {
   if (!store.ok()) return store.status();
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();
+  options.max_pending = static_cast<int64_t>(bootstrap_.store().max_pending());
+  options.max_store_bytes = static_cast<int64_t>(bootstrap_.store().max_bytes());
   engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
   return absl::OkStatus();
 }
@@ -262,6 +272,7 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
   absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
       CompileSnapshot(std::move(policy), version, clusters_);
   if (!snapshot.ok()) return snapshot.status();
+  engine_->LimitClusters(DeliveryLimits(*(*snapshot)->policy));
   // First the workers, then /ready: a call made after it said yes finds the policy.
   for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
   {
@@ -279,7 +290,7 @@ int Sidecar::Run() {
     for (const std::unique_ptr<Worker>& worker : workers_) worker->Collect(builder);
     clusters_.Collect(builder);
     access_log_->Collect(builder);
-    admin::CollectDeliveries(builder, engine_->stats());
+    admin::CollectDeliveries(builder, *engine_);
     admin::CollectPolicy(builder, source_state());
   }));
   std::string why_no_io_uring;

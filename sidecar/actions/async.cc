@@ -15,6 +15,7 @@
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/collect.h"
+#include "sidecar/actions/delay.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/actions/forward.h"
 #include "sidecar/actions/prefer.h"
@@ -71,6 +72,8 @@ class AsyncAction final : public Action {
         virtual_host_(route.virtual_host->name()),
         target_(TargetName(route)),
         wait_(ToChrono(config_.wait())),
+        delay_{config::ToAbslDuration(config_.delay()), config::ToAbslDuration(config_.max_delay()),
+               config::ToAbslDuration(config_.expires_after())},
         respond_(config_.has_respond() ? &config_.respond() : nullptr),
         synchronous_(std::move(synchronous)) {
     const config::v1::AsyncAction& config = config_;
@@ -94,6 +97,10 @@ class AsyncAction final : public Action {
   net::Task<void> Run(Call& call) const override {
     const Preferences preferences = ParsePrefer(call.request().headers);
     if (config_.when() == config::v1::AsyncAction::ON_PREFER && !preferences.respond_async) {
+      if (call.request().headers.Count(kDelayHeader) > 0) {
+        co_await Fail(call, 400, "", "a pillion-delay goes with Prefer: respond-async only");
+        co_return;
+      }
       co_await synchronous_->Run(call);
       co_return;
     }
@@ -108,10 +115,17 @@ class AsyncAction final : public Action {
       co_await Fail(call, 400, "", "the idempotency-key is longer than 256 bytes");
       co_return;
     }
+    const absl::StatusOr<absl::Duration> delay = delay_.Of(call.request().headers);
+    if (!delay.ok()) {
+      const std::string detail(delay.status().message());
+      co_await Fail(call, 400, "", detail);
+      co_return;
+    }
     std::optional<std::string> body =
         co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
     delivery::AcceptRequest request = BuildRequest(call, key, *std::move(body));
+    request.deliveries[0].delay = *delay;
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
     if (!accepted.ok()) {
@@ -155,6 +169,7 @@ class AsyncAction final : public Action {
     head.headers.Remove(HeaderId::kExpect);
     head.headers.Remove(HeaderId::kPrefer);
     head.headers.Remove(HeaderId::kContentLength);
+    head.headers.Remove(kDelayHeader);
     for (const http::Header& header : head.headers) {
       delivery::AppendField(message.headers, header.name, header.value);
     }
@@ -162,6 +177,8 @@ class AsyncAction final : public Action {
     delivery::NewDelivery& delivery = request.deliveries.emplace_back();
     delivery.target = {delivery::TargetKind::kRoute, target_};
     delivery.cluster = config_.cluster();
+    delivery.max_backlog = {static_cast<int64_t>(config_.max_pending()),
+                            static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
     request.expires_after = config::ToAbslDuration(config_.expires_after());
     return request;
@@ -171,6 +188,7 @@ class AsyncAction final : public Action {
   const std::string virtual_host_;
   const std::string target_;
   const net::Duration wait_;
+  const DelayRule delay_;
   const AcceptedResponse respond_;
   const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
   delivery::DeliverySpec spec_;

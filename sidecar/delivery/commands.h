@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "sidecar/delivery/requests.h"
 
 namespace pillion::delivery {
@@ -25,6 +26,9 @@ struct CancelCommand {
 };
 struct HurryCommand {
   std::string cluster;
+};
+struct ClusterLimitsCommand {
+  absl::flat_hash_map<std::string, int> limits;
 };
 struct GetCommand {
   std::string id;
@@ -53,9 +57,9 @@ struct ChangeCommand {
   Callback<ChangeSummary> done;
 };
 
-using Command =
-    std::variant<AcceptCommand, CompleteCommand, CancelCommand, HurryCommand, GetCommand,
-                 GetResultCommand, WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+using Command = std::variant<AcceptCommand, CompleteCommand, CancelCommand, HurryCommand,
+                             ClusterLimitsCommand, GetCommand, GetResultCommand, WatchCommand,
+                             UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,7 +27,7 @@ constexpr int kApplicationId = 0x50696c6e;
 // failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final, when it may
 // be forgotten; 0 when that time is over but other deliveries of the message are still needed; NULL
 // for never.
-constexpr char kSchema[] = R"sql(
+constexpr char kTables[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
   kind INTEGER NOT NULL,
@@ -99,6 +100,30 @@ CREATE TABLE result(
 ) STRICT;
 )sql";
 
+// delivery.not_before: whatever happens, it is not due earlier. NULL: it rests after an attempt and
+// may be hurried; those are what the index holds.
+constexpr char kNotBefore[] = R"sql(
+ALTER TABLE delivery ADD COLUMN not_before INTEGER;
+CREATE INDEX delivery_rest ON delivery(cluster, due_at) WHERE state = 1 AND not_before IS NULL;
+)sql";
+
+// target.pending, pending_bytes: of its deliveries that are not final, so that nobody has to count
+// them. delivery.bytes: what it adds to that, as its message had when it was accepted.
+constexpr char kBacklog[] = R"sql(
+ALTER TABLE delivery ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET bytes = (SELECT length(attributes) + length(headers) + length(body)
+  FROM message WHERE message.seq = delivery.seq - ordinal) WHERE state <= 2;
+UPDATE target SET (pending, pending_bytes) = (SELECT count(*), coalesce(sum(bytes), 0)
+  FROM delivery WHERE state <= 2 AND target = target.id);
+)sql";
+
+// Each brings the file from one version to the next, the first an empty one to version 1. What was
+// released is not changed any more: what is new becomes a step at the end.
+constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog};
+static_assert(std::size(kSteps) == kSchemaVersion);
+
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
 // read.
 absl::Status CreatePrivately(const std::string& path) {
@@ -137,23 +162,28 @@ absl::Status UseWriteAheadLog(Database& database) {
       "67108864;");
 }
 
-absl::Status CreateSchema(Database& database) {
-  return database.Execute(absl::StrCat(kSchema, "PRAGMA application_id = ", kApplicationId,
+absl::Status BringUpToDate(Database& database, int64_t version) {
+  if (version == kSchemaVersion) return absl::OkStatus();
+  for (; version < kSchemaVersion; ++version) {
+    PILLION_RETURN_IF_ERROR(database.Execute(kSteps[version]));
+  }
+  return database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                        "; PRAGMA user_version = ", kSchemaVersion, ";"));
 }
 
-absl::Status CheckOrCreateSchema(Database& database) {
+// Creates the tables, or brings them up to date.
+absl::Status CheckSchema(Database& database) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
   PILLION_ASSIGN_OR_RETURN(const int64_t version, database.QueryInt("PRAGMA user_version"));
-  if (tables == 0 && application == 0 && version == 0) return CreateSchema(database);
+  if (tables == 0 && application == 0 && version == 0) return BringUpToDate(database, 0);
   if (application != kApplicationId) {
     return absl::FailedPreconditionError(absl::StrCat(
         "store ", database.path(),
         ": is the database of another program; move it away, or set another store path"));
   }
-  if (version != kSchemaVersion) {
+  if (version < 1 || version > kSchemaVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("store ", database.path(), ": has schema version ", version,
                      ", and this program knows version ", kSchemaVersion,
@@ -161,7 +191,7 @@ absl::Status CheckOrCreateSchema(Database& database) {
                          ? " only; start the newer program that wrote it, or set another store path"
                          : "; move it away, or set another store path"));
   }
-  return absl::OkStatus();
+  return BringUpToDate(database, version);
 }
 
 }  // namespace
@@ -177,7 +207,7 @@ absl::StatusOr<Database> OpenDeliveryDatabase(std::string path) {
   if (application == kApplicationId || tables == 0)
     PILLION_RETURN_IF_ERROR(UseWriteAheadLog(database));
   PILLION_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
-  const absl::Status schema = CheckOrCreateSchema(database);
+  const absl::Status schema = CheckSchema(database);
   if (!schema.ok()) {
     if (database.in_transaction()) database.Execute("ROLLBACK").IgnoreError();
     return schema;

@@ -54,6 +54,18 @@ struct InsertedDelivery {
   Placement placement = Placement::kDue;
 };
 
+// Until when a delivery rests before its next attempt.
+struct Rest {
+  absl::Time until;
+  bool fixed = false;  // the destination named the time: MakeDue does not cut it short
+};
+
+// How far MakeDue has come: the last rest that it ended.
+struct RestCursor {
+  absl::Time due_at;
+  RowId row = 0;
+};
+
 // The identity of a delivery with all that changes of state need to know.
 struct DeliveryRef {
   RowId row = 0;
@@ -76,6 +88,7 @@ struct StoredMessage {
 // What is needed to end a delivery.
 struct DeliveryEntry {
   DeliveryRef ref;
+  std::string cluster;
   std::string id;
   std::string message_id;
   MessageKind kind = MessageKind::kAsync;
@@ -93,6 +106,11 @@ struct DueDelivery {
 struct TargetDue {
   Target target;
   absl::Time due_at;
+};
+
+struct TargetBacklog {
+  Target target;
+  Backlog backlog;
 };
 
 // How a delivery ends.
@@ -131,8 +149,7 @@ struct Deleted {
 };
 
 struct StoreCounts {
-  int64_t pending = 0;
-  int64_t running = 0;
+  int64_t unfinished = 0;
   int64_t failed = 0;
 };
 
@@ -160,6 +177,14 @@ class Store {
                                                           const NewDelivery& delivery,
                                                           std::string_view id,
                                                           const Lease* lease) = 0;
+  // With what this transaction has done.
+  virtual absl::StatusOr<Backlog> BacklogOf(const Target& target) = 0;
+  // Of the targets whose backlog was changed by commits since the last call; at first, of all that
+  // have one. Not in a transaction.
+  virtual std::vector<TargetBacklog> TakeChangedBacklogs() = 0;
+  // How many bytes of disk hold something, finished or not. What was deleted does not count: its
+  // room is used again.
+  virtual absl::StatusOr<int64_t> UsedBytes() = 0;
 
   // --- Scheduling ---
   // Every running delivery becomes pending and due at `now`; attempts are kept. For the start:
@@ -172,11 +197,14 @@ class Store {
   virtual absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                                const Lease& lease) = 0;
   // Running becomes pending. `counts`: whether the attempt does.
-  virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+  virtual absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                                   std::string_view last_error) = 0;
-  // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
-  // longer. Returns the targets of that.
-  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
+  // What rests for `cluster` after an attempt, and would rest beyond `after`, is due at `now`;
+  // `limit` of them at most, those with the shortest rests. Not what is delayed since its
+  // acceptance, nor what has a fixed rest. Returns the targets of that, with repetitions, and moves
+  // `after` on; nothing: that was all.
+  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
+                                                      RestCursor& after, size_t limit) = 0;
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;

@@ -28,8 +28,14 @@ using Json = nlohmann::json;
 // thread, which must live as long as the process does.
 class SidecarProcess {
  public:
+  // More of the bootstrap: fields of `store` as ", max_pending: 3", and lines of its own.
+  struct Bootstrap {
+    std::string store;
+    std::string lines;
+  };
+
   // Its store is a new directory, or `store`.
-  explicit SidecarProcess(std::string policy, std::string store = "");
+  explicit SidecarProcess(std::string policy, std::string store = "", const Bootstrap& more = {});
 
   // Starts, and waits until it is ready. Again after its end: on the same store, with other ports.
   absl::Status Start();
