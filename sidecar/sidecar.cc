@@ -21,6 +21,9 @@ namespace {
 
 constexpr log::Logger kLog("sidecar");
 
+// Next to one instance of a service more would only cost memory.
+constexpr unsigned kDefaultWorkers = 2;
+
 // How long the last commits may take. Normally they take milliseconds.
 constexpr auto kStorePatience = std::chrono::seconds(10);
 
@@ -173,7 +176,7 @@ absl::Status Sidecar::OpenWorkers() {
   };
 
   size_t count = bootstrap_.runtime().workers();
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  if (count == 0) count = std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultWorkers);
   for (size_t i = 0; i < count; ++i) {
     absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, worker_options_);
     if (!worker.ok()) {

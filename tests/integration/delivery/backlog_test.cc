@@ -91,7 +91,7 @@ TEST_F(Backlog, OfOneOfSeveralSubscriptionsRefusesTheMessageForAllOfThem) {
 }
 
 TEST_F(Backlog, OfTheWholeStoreIsRefusedWith503) {
-  SidecarProcess sidecar(Policy(origin_), "", {.store = ", max_pending: 2"});
+  SidecarProcess sidecar(Policy(origin_), "", {.store = ", max_pending: 2", .lines = ""});
   ASSERT_TRUE(sidecar.Start().ok());
   EXPECT_EQ(Post(sidecar, "/many").status, 202);
   EXPECT_EQ(Post(sidecar, "/news").status, 503);
@@ -113,7 +113,7 @@ TEST_F(Backlog, OfTheWholeStoreIsRefusedWith503) {
 }
 
 TEST_F(Backlog, OfTheStoresFileIsRefusedWith503) {
-  SidecarProcess sidecar(Policy(origin_), "", {.store = ", max_bytes: 1MiB"});
+  SidecarProcess sidecar(Policy(origin_), "", {.store = ", max_bytes: 1MiB", .lines = ""});
   ASSERT_TRUE(sidecar.Start().ok());
   Response refused;
   for (int i = 0; i < 40 && refused.status != 503; ++i) refused = Post(sidecar, "/many", 100'000);
