@@ -39,7 +39,7 @@ absl::StatusOr<int> WaitForPort(const Process& process, const std::string& patte
 
 }  // namespace
 
-SidecarProcess::SidecarProcess(std::string policy, std::string store, const Bootstrap& more)
+SidecarProcess::SidecarProcess(std::string policy, std::string store, const MoreBootstrap& more)
     : store_(store.empty() ? directory_ / "store" : std::move(store)) {
   const std::string bootstrap = absl::StrCat(
       "node: { id: web-1, service: web }\n"

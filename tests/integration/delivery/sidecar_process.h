@@ -24,18 +24,19 @@ namespace pillion::harness {
 
 using Json = nlohmann::json;
 
+// More of the bootstrap: fields of `store` as ", max_pending: 3", and lines of its own.
+struct MoreBootstrap {
+  std::string store = {};
+  std::string lines = {};
+};
+
 // Calls are thread-safe, also while it is away: they fail. What starts, stops or edits is for one
 // thread, which must live as long as the process does.
 class SidecarProcess {
  public:
-  // More of the bootstrap: fields of `store` as ", max_pending: 3", and lines of its own.
-  struct Bootstrap {
-    std::string store;
-    std::string lines;
-  };
-
   // Its store is a new directory, or `store`.
-  explicit SidecarProcess(std::string policy, std::string store = "", const Bootstrap& more = {});
+  explicit SidecarProcess(std::string policy, std::string store = "",
+                          const MoreBootstrap& more = {});
 
   // Starts, and waits until it is ready. Again after its end: on the same store, with other ports.
   absl::Status Start();
