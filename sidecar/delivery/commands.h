@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "sidecar/delivery/requests.h"
+#include "sidecar/delivery/store.h"
 
 namespace pillion::delivery {
 
@@ -48,12 +49,12 @@ struct UnwatchCommand {
 };
 struct ListCommand {
   ListRequest request;
+  RowId after = 0;  // what its page token says
   Callback<DeliveryPage> done;
 };
 struct ChangeCommand {
-  enum class Change { kReplay, kDrop };
-  Change change = Change::kReplay;
-  DeliverySelection selection;
+  ChangeRequest request;
+  RowId after = 0;  // what its page token says
   Callback<ChangeSummary> done;
 };
 

@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/command_queue.h"
 #include "sidecar/delivery/commands.h"
@@ -20,6 +21,15 @@ absl::Status CheckRequest(const AcceptRequest& request) {
         "an asynchronous call has one delivery, this one has ", request.deliveries.size()));
   }
   return absl::OkStatus();
+}
+
+// A page token is the row that the page before has come to.
+absl::StatusOr<RowId> RowOfPageToken(const std::string& token) {
+  RowId row = 0;
+  if (!token.empty() && (!absl::SimpleAtoi(token, &row) || row < 0)) {
+    return absl::InvalidArgumentError("the page token is not one that a page before gave");
+  }
+  return row;
 }
 
 }  // namespace
@@ -153,15 +163,21 @@ void Engine::Unwatch(WatchId watch) {
 }
 
 void Engine::ListDeliveries(ListRequest request, Callback<DeliveryPage> done) {
-  Ask(ListCommand{std::move(request), std::move(done)});
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ListCommand{std::move(request), *after, std::move(done)});
 }
 
-void Engine::Replay(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kReplay, std::move(selection), std::move(done)});
-}
-
-void Engine::Drop(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kDrop, std::move(selection), std::move(done)});
+void Engine::Change(ChangeRequest request, Callback<ChangeSummary> done) {
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ChangeCommand{std::move(request), *after, std::move(done)});
 }
 
 }  // namespace pillion::delivery

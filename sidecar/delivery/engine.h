@@ -116,11 +116,9 @@ class Engine {
 
   // InvalidArgument: a page token that is none.
   void ListDeliveries(ListRequest request, Callback<DeliveryPage> done);
-  // Failed, expired and canceled ones become pending again, with new attempts and their whole
-  // lifetime. A filter without a state means failed ones.
-  void Replay(DeliverySelection selection, Callback<ChangeSummary> done);
-  // Deletes final ones. A filter without a state means failed ones.
-  void Drop(DeliverySelection selection, Callback<ChangeSummary> done);
+  // Replays, cancels or drops, in several transactions if it is much: after an error, part of it
+  // may have been done. InvalidArgument: a page token that is none.
+  void Change(ChangeRequest request, Callback<ChangeSummary> done);
 
   EngineStats stats() const;
   // Of every target that has, or since the start had, something on its way.

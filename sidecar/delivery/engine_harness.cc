@@ -91,14 +91,17 @@ absl::StatusOr<DeliveryPage> EngineHarness::List(ListRequest request) {
       [&](auto done) { engine->ListDeliveries(std::move(request), std::move(done)); });
 }
 
-absl::StatusOr<ChangeSummary> EngineHarness::Replay(DeliverySelection selection) {
+absl::StatusOr<ChangeSummary> EngineHarness::Change(ChangeRequest request) {
   return Await<ChangeSummary>(
-      [&](auto done) { engine->Replay(std::move(selection), std::move(done)); });
+      [&](auto done) { engine->Change(std::move(request), std::move(done)); });
+}
+
+absl::StatusOr<ChangeSummary> EngineHarness::Replay(DeliverySelection selection) {
+  return Change({ChangeRequest::Kind::kReplay, std::move(selection), ""});
 }
 
 absl::StatusOr<ChangeSummary> EngineHarness::Drop(DeliverySelection selection) {
-  return Await<ChangeSummary>(
-      [&](auto done) { engine->Drop(std::move(selection), std::move(done)); });
+  return Change({ChangeRequest::Kind::kDrop, std::move(selection), ""});
 }
 
 DeliveryState EngineHarness::StateOf(const std::string& id) {

@@ -70,6 +70,7 @@ class EngineHarness {
   absl::StatusOr<DeliveryResult> GetResult(const std::string& id);
   absl::StatusOr<MessageView> Cancel(const std::string& id);
   absl::StatusOr<DeliveryPage> List(ListRequest request);
+  absl::StatusOr<ChangeSummary> Change(ChangeRequest request);
   absl::StatusOr<ChangeSummary> Replay(DeliverySelection selection);
   absl::StatusOr<ChangeSummary> Drop(DeliverySelection selection);
   // The state of an operation, or of the first delivery of a message.

@@ -85,9 +85,10 @@ class Worker {
     EngineStats counts;                  // to be added
     std::optional<int64_t> store_bytes;  // once something was accepted
   };
+  // Jobs are done in steps; command.after is how far they have come.
   struct ListJob {
     ListCommand command;
-    RowId after = 0;
+    size_t scanned = 0;
     DeliveryPage page;
   };
   // A cluster whose deliveries need not rest any longer.
@@ -97,8 +98,8 @@ class Worker {
   };
   struct ChangeJob {
     ChangeCommand command;
-    RowId after = 0;  // of a filter
-    size_t next_id = 0;
+    size_t scanned = 0;  // of a filter
+    size_t next_id = 0;  // of a list of ids
     ChangeSummary summary;
     bool done = false;
   };
@@ -127,6 +128,7 @@ class Worker {
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
+  absl::Status CancelDelivery(const StoredMessage& message, const StoredDelivery& delivery);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
@@ -149,13 +151,14 @@ class Worker {
   void ServeList(ListCommand& command);
   void RunListJob();
 
-  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, drop
+  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, cancel, drop
   void AddHurryJob(HurryCommand command);
   absl::Status RunHurryJob();
   absl::Status RunChangeJob();
-  absl::Status ChangeStep(ChangeJob& job);
+  absl::Status ChangeNextIds(ChangeJob& job, const std::vector<std::string>& ids);
+  absl::Status ChangeNextMatches(ChangeJob& job, const DeliveryFilter& filter);
   absl::Status ChangeMessage(ChangeJob& job, const StoredMessage& message);
-  absl::StatusOr<bool> ChangeDelivery(ChangeCommand::Change change, const StoredMessage& message,
+  absl::StatusOr<bool> ChangeDelivery(ChangeRequest::Kind kind, const StoredMessage& message,
                                       const StoredDelivery& delivery);
 
   const EngineOptions options_;

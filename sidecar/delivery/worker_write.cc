@@ -358,11 +358,7 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   for (const StoredDelivery& delivery : message->deliveries) {
     if (IsFinal(delivery.view.state)) continue;
     canceled = true;
-    const DeliveryEntry entry = {delivery.ref,        delivery.view.cluster, delivery.view.id,
-                                 message->summary.id, message->summary.kind, delivery.view.state,
-                                 delivery.spec};
-    Settle(entry);
-    PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kCanceled)));
+    PILLION_RETURN_IF_ERROR(CancelDelivery(*message, delivery));
   }
   absl::StatusOr<MessageView> reply = absl::FailedPreconditionError("all of it has ended already");
   if (canceled) {
@@ -370,6 +366,14 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
   return absl::OkStatus();
+}
+
+absl::Status Worker::CancelDelivery(const StoredMessage& message, const StoredDelivery& delivery) {
+  const DeliveryEntry entry = {delivery.ref,       delivery.view.cluster, delivery.view.id,
+                               message.summary.id, message.summary.kind,  delivery.view.state,
+                               delivery.spec};
+  Settle(entry);
+  return EndDelivery(entry, EndingAs(DeliveryState::kCanceled));
 }
 
 // --- Deadlines ---
