@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "sidecar/delivery/requests.h"
@@ -16,6 +17,10 @@ struct AcceptCommand {
   AcceptRequest request;
   std::vector<std::string> delivery_ids;
   Callback<Accepted> done;
+};
+struct AcceptAllCommand {
+  std::vector<AcceptCommand> accepts;  // without `done`
+  Callback<std::vector<Accepted>> done;
 };
 struct CompleteCommand {
   uint64_t claim = 0;
@@ -58,9 +63,9 @@ struct ChangeCommand {
   Callback<ChangeSummary> done;
 };
 
-using Command = std::variant<AcceptCommand, CompleteCommand, CancelCommand, HurryCommand,
-                             ClusterLimitsCommand, GetCommand, GetResultCommand, WatchCommand,
-                             UnwatchCommand, ListCommand, ChangeCommand>;
+using Command = std::variant<AcceptCommand, AcceptAllCommand, CompleteCommand, CancelCommand,
+                             HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand,
+                             WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

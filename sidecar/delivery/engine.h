@@ -87,6 +87,10 @@ class Engine {
   // ResourceExhausted: the store is, or the queue for the next commit.
   void Accept(AcceptRequest request, Callback<Accepted> done);
 
+  // Several messages, of which all become durable or none; without idempotency keys. What it
+  // replies is in the order given. OutOfRange: they have more than max_batch_bytes together.
+  void AcceptAll(std::vector<AcceptRequest> requests, Callback<std::vector<Accepted>> done);
+
   // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
@@ -133,6 +137,7 @@ class Engine {
 
   Clock* const clock_;
   Random* const random_;
+  const int64_t max_batch_bytes_;
   std::unique_ptr<CommandQueue> queue_;
   std::unique_ptr<Worker> worker_;  // the engine's thread's, once started
 

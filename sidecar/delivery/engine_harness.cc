@@ -74,6 +74,12 @@ absl::StatusOr<Accepted> EngineHarness::Accept(AcceptRequest request) {
   return Await<Accepted>([&](auto done) { engine->Accept(std::move(request), std::move(done)); });
 }
 
+absl::StatusOr<std::vector<Accepted>> EngineHarness::AcceptAll(
+    std::vector<AcceptRequest> requests) {
+  return Await<std::vector<Accepted>>(
+      [&](auto done) { engine->AcceptAll(std::move(requests), std::move(done)); });
+}
+
 absl::StatusOr<MessageView> EngineHarness::Get(const std::string& id) {
   return Await<MessageView>([&](auto done) { engine->Get(id, std::move(done)); });
 }

@@ -66,6 +66,7 @@ class EngineHarness {
   void Restart();
 
   absl::StatusOr<Accepted> Accept(AcceptRequest request);
+  absl::StatusOr<std::vector<Accepted>> AcceptAll(std::vector<AcceptRequest> requests);
   absl::StatusOr<MessageView> Get(const std::string& id);
   absl::StatusOr<DeliveryResult> GetResult(const std::string& id);
   absl::StatusOr<MessageView> Cancel(const std::string& id);

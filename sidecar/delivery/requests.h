@@ -29,6 +29,8 @@ struct EngineOptions {
   size_t max_queued = 8192;  // commands that wait for the next commit
   int64_t max_queued_bytes = int64_t{64}
                              << 20;  // of the messages among them; one larger than this is alone
+  // Of the messages of one AcceptAll() together: less than any store's limit for one message.
+  int64_t max_batch_bytes = int64_t{512} << 20;
   size_t max_watches = 10000;
   absl::Duration lease_grace = absl::Seconds(30);
   // An operation's status outlives its result by the result's retention, but not by more than this.

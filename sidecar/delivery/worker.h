@@ -30,6 +30,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "sidecar/delivery/clock.h"
 #include "sidecar/delivery/commands.h"
 #include "sidecar/delivery/model.h"
@@ -123,8 +124,10 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
-  // `refusal` is set if there is no room for it.
-  absl::Status CheckRoom(const AcceptRequest& request, absl::Status& refusal);
+  absl::Status ApplyAcceptAll(AcceptAllCommand& command);
+  // `refusal` is set if there is no room for all of them.
+  absl::Status CheckRoom(absl::Span<const AcceptCommand> accepts, absl::Status& refusal);
+  std::shared_ptr<const Message> TakeMessage(AcceptRequest& request) const;
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
