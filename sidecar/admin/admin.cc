@@ -144,7 +144,7 @@ class AdminServer::Handler final : public http::RequestHandler {
            "GET  /listeners         addresses with their real ports\n"
            "GET  /stats/prometheus  metrics\n"
            "GET  /server_info       node, version, uptime, I/O backend\n"
-           "GET  /.pillion/deliveries?state=failed   deliveries; POST ...:replay, ...:drop\n"
+           "GET  /.pillion/deliveries?state=failed   deliveries; POST ...:replay, :cancel, :drop\n"
            "POST /drain_listeners   stop taking connections\n"
            "POST /quitquitquit      drain and end\n"
            "POST /logging?level=    trace, debug, info, warn, error or off\n";

@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/command_queue.h"
 #include "sidecar/delivery/commands.h"
@@ -14,6 +15,17 @@
 namespace pillion::delivery {
 namespace {
 
+AcceptCommand WithIds(AcceptRequest request, absl::Time now, Random& random) {
+  AcceptCommand command{std::move(request), {}, {}};
+  Message& message = command.request.message;
+  message.id = NewUlid(now, random);
+  for (size_t i = 0; i < command.request.deliveries.size(); ++i) {
+    command.delivery_ids.push_back(message.kind == MessageKind::kAsync ? message.id
+                                                                       : NewUlid(now, random));
+  }
+  return command;
+}
+
 absl::Status CheckRequest(const AcceptRequest& request) {
   if (request.message.kind == MessageKind::kAsync && request.deliveries.size() != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -22,11 +34,21 @@ absl::Status CheckRequest(const AcceptRequest& request) {
   return absl::OkStatus();
 }
 
+// A page token is the row that the page before has come to.
+absl::StatusOr<RowId> RowOfPageToken(const std::string& token) {
+  RowId row = 0;
+  if (!token.empty() && (!absl::SimpleAtoi(token, &row) || row < 0)) {
+    return absl::InvalidArgumentError("the page token is not one that a page before gave");
+  }
+  return row;
+}
+
 }  // namespace
 
 Engine::Engine(EngineOptions options, std::unique_ptr<Store> store, Clock* clock, Random* random)
     : clock_(clock),
       random_(random),
+      max_batch_bytes_(options.max_batch_bytes),
       queue_(std::make_unique<CommandQueue>(options.max_queued, options.max_queued_bytes, clock)),
       worker_(std::make_unique<Worker>(std::move(options), std::move(store), clock, random)) {}
 
@@ -99,15 +121,31 @@ void Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
     return;
   }
   const absl::Time now = clock_->Now();
-  request.message.id = NewUlid(now, *random_);
-  std::vector<std::string> delivery_ids;
-  if (request.message.kind == MessageKind::kAsync) {
-    delivery_ids.push_back(request.message.id);
-  } else {
-    for (size_t i = 0; i < request.deliveries.size(); ++i)
-      delivery_ids.push_back(NewUlid(now, *random_));
+  AcceptCommand command = WithIds(std::move(request), now, *random_);
+  command.done = std::move(done);
+  Ask(std::move(command));
+}
+
+void Engine::AcceptAll(std::vector<AcceptRequest> requests, Callback<std::vector<Accepted>> done) {
+  AcceptAllCommand command;
+  const absl::Time now = clock_->Now();
+  int64_t bytes = 0;
+  absl::Status status;
+  for (AcceptRequest& request : requests) {
+    status.Update(CheckRequest(request));
+    bytes += SizeOf(request.message);
+    command.accepts.push_back(WithIds(std::move(request), now, *random_));
   }
-  Ask(AcceptCommand{std::move(request), std::move(delivery_ids), std::move(done)});
+  if (bytes > max_batch_bytes_) {
+    status.Update(absl::OutOfRangeError(absl::StrCat(
+        "the messages have ", bytes, " bytes together, more than ", max_batch_bytes_)));
+  }
+  if (!status.ok()) {
+    done(std::move(status));
+    return;
+  }
+  command.done = std::move(done);
+  Ask(std::move(command));
 }
 
 void Engine::Complete(uint64_t claim, AttemptOutcome outcome) {
@@ -153,15 +191,21 @@ void Engine::Unwatch(WatchId watch) {
 }
 
 void Engine::ListDeliveries(ListRequest request, Callback<DeliveryPage> done) {
-  Ask(ListCommand{std::move(request), std::move(done)});
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ListCommand{std::move(request), *after, std::move(done)});
 }
 
-void Engine::Replay(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kReplay, std::move(selection), std::move(done)});
-}
-
-void Engine::Drop(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kDrop, std::move(selection), std::move(done)});
+void Engine::Change(ChangeRequest request, Callback<ChangeSummary> done) {
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ChangeCommand{std::move(request), *after, std::move(done)});
 }
 
 }  // namespace pillion::delivery
