@@ -135,7 +135,7 @@ void Proxy::Begin(Call& call) {
 
 void Proxy::End(Call& call) {
   const http::ServerExchange& exchange = call.exchange;
-  const int64_t duration = Micros(services_.loop.now() - exchange.start_time());
+  const int64_t duration = Micros(net::Clock::now() - exchange.start_time());
   stats_->rq_active.Subtract();
   stats_->rq_xx.Add(exchange.response_status());
   stats_->rq_time.RecordMicros(static_cast<uint64_t>(duration));

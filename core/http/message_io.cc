@@ -92,18 +92,30 @@ net::Task<absl::StatusOr<std::string_view>> BodyReader::Read(net::CancelScope& s
   }
 }
 
-MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer out,
+MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer head,
                          std::string_view data, std::string_view tail, bool end,
                          net::CancelScope& scope)
     : writer_(writer),
       refused_(std::move(refused)),
       end_(end),
-      out_(std::move(out)),
-      send_(writer.socket_.Send(scope, out_.view(), data, tail)) {}
+      head_(std::move(head)),
+      send_(writer.socket_.Send(scope, head_.view(), data, tail)) {}
+
+MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, bool chunk,
+                         std::string_view data, std::string_view tail, bool end,
+                         net::CancelScope& scope)
+    : writer_(writer),
+      refused_(std::move(refused)),
+      end_(end),
+      send_(writer.socket_.Send(
+          scope,
+          std::string_view(chunk_header_.data(),
+                           chunk ? FormatChunkHeader(chunk_header_.data(), data.size()) : 0),
+          data, tail)) {}
 
 absl::Status MessageSend::await_resume() {
   if (!refused_.ok()) return refused_;
-  absl::Status status = send_.await_resume();
+  absl::Status status = nothing() ? absl::OkStatus() : send_.await_resume();
   if (status.ok() && end_) writer_.done_ = true;
   return status;
 }
@@ -145,16 +157,9 @@ MessageSend MessageWriter::SendHead(const ResponseHead& head, BodyFraming framin
 
 MessageSend MessageWriter::SendBody(std::string_view piece, bool end, net::CancelScope& scope) {
   absl::Status refused = Account(piece, end);
-  net::Buffer chunk_header;
-  std::string_view tail;
-  if (framing_.kind == BodyFraming::kChunked) {
-    if (!piece.empty()) {
-      chunk_header.Reserve(kMaxChunkHeader);
-      chunk_header.Produce(FormatChunkHeader(chunk_header.tail(), piece.size()));
-    }
-    tail = ChunkTail(!piece.empty(), end);
-  }
-  return MessageSend(*this, std::move(refused), std::move(chunk_header), piece, tail, end, scope);
+  const bool chunked = framing_.kind == BodyFraming::kChunked;
+  const std::string_view tail = chunked ? ChunkTail(!piece.empty(), end) : std::string_view();
+  return MessageSend(*this, std::move(refused), chunked && !piece.empty(), piece, tail, end, scope);
 }
 
 absl::Status MessageWriter::Account(std::string_view piece, bool end) {

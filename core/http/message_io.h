@@ -8,6 +8,7 @@
 #ifndef PILLION_CORE_HTTP_MESSAGE_IO_H_
 #define PILLION_CORE_HTTP_MESSAGE_IO_H_
 
+#include <array>
 #include <coroutine>
 #include <cstdint>
 #include <string_view>
@@ -68,20 +69,26 @@ class MessageWriter;
 // so that sending needs no coroutine of its own.
 class [[nodiscard]] MessageSend {
  public:
-  bool await_ready() { return !refused_.ok() || send_.await_ready(); }
+  bool await_ready() { return !refused_.ok() || nothing() || send_.await_ready(); }
   void await_suspend(std::coroutine_handle<> waiter) { send_.await_suspend(waiter); }
   absl::Status await_resume();
 
  private:
   friend class MessageWriter;
-  // Sends `out`, `data` and `tail` unless it is refused.
-  MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer out, std::string_view data,
+  // Sends `head`, `data` and `tail` unless it is refused.
+  MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer head, std::string_view data,
               std::string_view tail, bool end, net::CancelScope& scope);
+  // Sends `data`, with `tail` and the size before it if it is a chunk, unless it is refused.
+  MessageSend(MessageWriter& writer, absl::Status refused, bool chunk, std::string_view data,
+              std::string_view tail, bool end, net::CancelScope& scope);
+
+  bool nothing() const { return send_.piece_count == 0; }
 
   MessageWriter& writer_;
   const absl::Status refused_;
   const bool end_;
-  const net::Buffer out_;
+  const net::Buffer head_;
+  std::array<char, kMaxChunkHeader> chunk_header_;
   net::SendAwaiter send_;
 };
 

@@ -203,6 +203,7 @@ class ServerConnection {
   // False when the connection is to be closed.
   net::Task<bool> WaitForRequest() {
     in_.Release();
+    socket_.Watch();
     net::CancelScope idle(scope_.loop(), &context_.idle_scope);
     idle.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
     absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle);

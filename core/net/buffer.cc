@@ -142,7 +142,7 @@ void Buffer::MakeRoom(size_t n) {
 }
 
 void Buffer::Adopt(char* block, size_t n) {
-  PILLION_CHECK(empty());
+  PILLION_CHECK(empty() && HeaderOf(block).size_class < kClasses.size());
   Release();
   block_ = block;
   capacity_ = kClasses[HeaderOf(block).size_class].capacity;

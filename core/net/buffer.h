@@ -1,8 +1,8 @@
 // A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
 //
-// The memory is a pooled block, of 16 KiB or for much data of 64 KiB, while that is enough, and an
-// empty buffer holds none, so an idle connection costs no buffer memory. Belongs to one thread; the
-// pool is per thread.
+// The memory is a pooled block of kBlockSize, or of kBulkBlockSize for much data, while that is
+// enough. A released buffer holds none, so an idle connection costs no buffer memory. Belongs to
+// one thread; the pool is per thread.
 
 #ifndef PILLION_CORE_NET_BUFFER_H_
 #define PILLION_CORE_NET_BUFFER_H_
@@ -57,7 +57,8 @@ class Buffer {
     Produce(bytes.size());
   }
 
-  // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty()
+  // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty(), and a capacity
+  // of one of the sizes above.
   void Adopt(char* block, size_t n);
 
   // Memory of `capacity` bytes, from this thread's pool if that is one of the sizes above, for who

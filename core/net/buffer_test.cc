@@ -72,6 +72,18 @@ TEST(Buffer, ATakenFrontOutlivesTheRestAndTheOtherWayRound) {
   EXPECT_EQ(moved.view(), std::string(5000, 'b'));
 }
 
+TEST(Buffer, FrontsAreTakenOneAfterTheOther) {
+  Buffer buffer =
+      Holding("skip" + std::string("one") + std::string("two") + std::string(5000, 'b'));
+  buffer.Consume(4);
+  const Buffer first = buffer.TakeFront(3);
+  const Buffer second = buffer.TakeFront(3);
+  buffer.Append("c");
+  EXPECT_EQ(first.view(), "one");
+  EXPECT_EQ(second.view(), "two");
+  EXPECT_EQ(buffer.view(), std::string(5000, 'b') + "c");
+}
+
 TEST(Buffer, AFrontCanBeAppendedTo) {
   Buffer buffer = Holding("head" + std::string(5000, 'b'));
   Buffer front = buffer.TakeFront(4);

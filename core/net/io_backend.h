@@ -86,7 +86,7 @@ class IoBackend {
   virtual void Cancel(IoOperation& operation, const absl::Status& why) = 0;
 
   // Keeps `readable` and `peer_closed` of the handle up to date although nothing is received, until
-  // something is.
+  // something is. Nothing much is expected to come.
   virtual void Watch(IoHandle* handle) = 0;
 
   // Waits for completions up to `timeout` and finishes them. Duration::max() waits without end.

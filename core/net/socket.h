@@ -86,7 +86,8 @@ class Socket {
   // has happened already; null ends the watch. The watch must end before the scope does.
   void CancelOnClose(CancelScope* scope);
 
-  // Keeps readable() and peer_closed() up to date until the next Receive(), which does it anyway.
+  // For a connection that rests: keeps readable() and peer_closed() up to date until the next
+  // Receive(), which does it anyway, and expects no flood of bytes, for which memory would be held.
   void Watch();
 
   // True once the peer is known to have closed.

@@ -97,6 +97,39 @@ TEST_P(SocketTest, ASlowReaderHoldsTheSenderBackAndLosesNothing) {
   });
 }
 
+TEST_P(SocketTest, WhatComesBeforeItIsAskedForIsKeptInOrder) {
+  // Many small pieces, and few large ones: more than is taken ahead, both in number and in size.
+  for (const size_t size : {3u, 30'000u}) {
+    WithPair([size](Loop& loop, Socket client, Socket server) -> Task<void> {
+      CancelScope scope(loop);
+      server.Watch();
+      std::string all;
+      for (int i = 0; i < 20; ++i) {
+        const std::string piece(size, static_cast<char>('a' + i));
+        all += piece;
+        absl::Status sent = co_await client.Send(scope, piece);
+        EXPECT_TRUE(sent.ok());
+        absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(1), scope);
+        EXPECT_TRUE(slept.ok());
+      }
+      EXPECT_TRUE(server.readable());
+      Buffer buffer;
+      while (buffer.size() < all.size()) {
+        absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+        EXPECT_TRUE(n.ok() && *n > 0);
+      }
+      EXPECT_EQ(buffer.view(), all);
+      // And it goes on as before.
+      absl::Status sent = co_await client.Send(scope, "more");
+      EXPECT_TRUE(sent.ok());
+      buffer.Release();
+      absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+      EXPECT_TRUE(n.ok());
+      EXPECT_EQ(buffer.view(), "more");
+    });
+  }
+}
+
 TEST_P(SocketTest, AWaitingReceiveEndsWhenItsScopeIsCanceled) {
   WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
     CancelScope scope(loop);

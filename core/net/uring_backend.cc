@@ -19,13 +19,14 @@ namespace {
 
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 8192;
-// Blocks in the kernel's hands. It fills up to 32 of them before it looks whether it was told to
-// stop, so these 512 KiB bound what a connection may pile up.
+// Blocks in the kernel's hands.
 constexpr unsigned kBlocks = 128;
 constexpr int kBlockGroup = 0;
-// Bytes that may come before they are asked for without being taken for a flood: an answer often
-// stands in the same batch of completions as the end of the send that it answers.
-constexpr size_t kMaxAhead = 64 * 1024;
+// Blocks that may come before they are asked for without being taken for a flood: an answer often
+// stands in the same batch of completions as the end of the send that it answers. Blocks and not
+// bytes, however little is in each. The kernel fills up to 32 more before it looks whether it was
+// told to stop, so that a connection may pile up 36 of them, 576 KiB.
+constexpr size_t kMaxAhead = 4;
 
 // Whom a completion is for: the low bits of its user data, which is a pointer otherwise.
 enum Tag : uint64_t { kOperation, kStream, kPeer, kWake, kNobody };
@@ -63,7 +64,6 @@ struct UringHandle : IoHandle {
   uint64_t served_in = 0;
   char* filling = nullptr;       // where a single receive writes to
   std::vector<Arrival> waiting;  // what nobody has asked for yet
-  size_t waiting_bytes = 0;
   UringHandle* previous_closing = nullptr;
   UringHandle* next_closing = nullptr;
 
@@ -435,8 +435,7 @@ class UringBackend final : public IoBackend {
     handle.waiting.push_back(arrival);
     handle.readable = true;
     if (handle.listens) return;
-    handle.waiting_bytes += static_cast<size_t>(arrival.value);
-    if (handle.waiting_bytes > kMaxAhead) {
+    if (handle.waiting.size() > kMaxAhead) {
       handle.bulk = true;
       Stop(handle);
     }
@@ -484,7 +483,6 @@ class UringBackend final : public IoBackend {
         if (bytes + next > Buffer::kBulkBlockSize) break;
         bytes += next;
       }
-      handle.waiting_bytes -= bytes;
     }
     if (count == 1) {
       Deliver(operation, handle.waiting.front());

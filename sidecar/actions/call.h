@@ -35,6 +35,8 @@ struct Services {
 struct Call {
   Call(http::ServerExchange& exchange, Services& services)
       : exchange(exchange), services(services) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
   http::ServerExchange& exchange;
   Services& services;

@@ -77,8 +77,7 @@ class Forwarding {
     }
     absl::Status begun = body_.Begin();
     if (!begun.ok()) {
-      return http::Problem(call_.exchange.body_error_status(), "DPE",
-                           std::string(begun.message()));
+      return http::Problem(call_.exchange.body_error_status(), "DPE", std::string(begun.message()));
     }
     const http::NormalizedPath path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
     if (path.error != nullptr) return http::Problem(400, "DPE", path.error);

@@ -1,5 +1,7 @@
 #include "sidecar/actions/request_body.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "core/check.h"
@@ -17,7 +19,8 @@ absl::Status RequestBody::Begin() {
     const http::BodyFraming& framing = exchange_.request().body;
     const bool all_fits =
         framing.kind == http::BodyFraming::kLength && framing.length <= keep_limit_;
-    if (all_fits) kept_.reserve(framing.length);
+    // Not for all that was announced, which may never come.
+    if (all_fits) kept_.reserve(std::min(framing.length, uint64_t{4} * piece->size()));
     kept_.assign(*piece);
     replayable_ = true;
   }

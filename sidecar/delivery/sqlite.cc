@@ -38,8 +38,8 @@ int SystemError(sqlite3* handle, int code) {
 void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 
 absl::StatusOr<Database> Database::Open(std::string path) {
-  // Counting all memory would take a lock with every allocation. Fails without harm once SQLite is
-  // in use, that is from the second database on.
+  // Counting all memory would take a lock with every allocation. Once a process, before SQLite is
+  // first used; if somebody else was faster, it stays as slow as it was.
   static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)uncounted;
   Database database(std::move(path));

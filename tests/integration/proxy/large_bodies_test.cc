@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -190,6 +191,28 @@ TEST(SlowCallers, DoNotMakeTheSidecarGrow) {
   if (!kSanitized) {
     EXPECT_LT(harness::ResidentBytes(sidecar.process().pid()).value_or(0), before + kGrowth);
   }
+  connection->Close();
+}
+
+// However little is in each of them.
+TEST(BytesThatNobodyReads, DoNotMakeTheSidecarGrow) {
+  std::promise<void> answer;
+  Origin orders([done = answer.get_future().share()](const Request&) {
+    done.wait();
+    return Response{.body = "late"};
+  });
+  TestSidecar sidecar(ForwardTo(orders.port(), ", timeout: 0s"));
+  auto connection = harness::Connection::Connect(sidecar.port());
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  ASSERT_TRUE(connection->Send("GET / HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+  ASSERT_TRUE(orders.WaitForRequests(1));
+  const uint64_t before = harness::ResidentBytes(sidecar.process().pid()).value_or(0);
+  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(connection->Send("x").ok());
+  if (!kSanitized) {
+    EXPECT_LT(harness::ResidentBytes(sidecar.process().pid()).value_or(0), before + kGrowth);
+  }
+  answer.set_value();
+  EXPECT_TRUE(connection->ReadThrough("late").ok());
   connection->Close();
 }
 
