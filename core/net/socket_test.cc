@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "core/net/loop.h"
 #include "core/net/task_group.h"
@@ -99,12 +100,13 @@ TEST_P(SocketTest, ASlowReaderHoldsTheSenderBackAndLosesNothing) {
 
 TEST_P(SocketTest, WhatComesBeforeItIsAskedForIsKeptInOrder) {
   // Many small pieces, and few large ones: more than is taken ahead, both in number and in size.
-  for (const size_t size : {3u, 30'000u}) {
-    WithPair([size](Loop& loop, Socket client, Socket server) -> Task<void> {
+  constexpr std::pair<int, size_t> kPieces[] = {{20, 3}, {5, 30'000}};
+  for (const auto [count, size] : kPieces) {
+    WithPair([count = count, size = size](Loop& loop, Socket client, Socket server) -> Task<void> {
       CancelScope scope(loop);
       server.Watch();
       std::string all;
-      for (int i = 0; i < 20; ++i) {
+      for (int i = 0; i < count; ++i) {
         const std::string piece(size, static_cast<char>('a' + i));
         all += piece;
         absl::Status sent = co_await client.Send(scope, piece);
