@@ -36,35 +36,53 @@ bool IsUnlimited(const Command& command) {
 
 absl::Status CommandQueue::Push(Command& command) {
   const int64_t bytes = BytesOf(command);
+  const bool large = bytes > static_cast<int64_t>(kLargeBody);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return absl::CancelledError("the delivery engine is stopping");
   if (!IsUnlimited(command)) {
     // A message larger than the whole limit must still get through, alone.
-    const bool too_many_bytes = bytes > 0 && bytes_ > 0 && bytes_ + bytes > max_bytes_;
-    if (commands_ >= max_commands_ || too_many_bytes) {
+    const bool too_many_bytes = bytes > 0 && all_.bytes > 0 && all_.bytes + bytes > max_bytes_;
+    if (all_.commands >= max_commands_ || too_many_bytes) {
       rejected_ += IsAccept(command);
-      return absl::ResourceExhaustedError(absl::StrCat("the store cannot keep up: ", commands_,
-                                                       " requests with ", bytes_,
+      return absl::ResourceExhaustedError(absl::StrCat("the store cannot keep up: ", all_.commands,
+                                                       " requests with ", all_.bytes,
                                                        " bytes wait for it; try again later"));
     }
-    ++commands_;
-    bytes_ += bytes;
+    all_.Add(bytes);
+    if (!large) queued_.Add(bytes);
   }
-  queue_.push_back(std::move(command));
   // More than the first need not wake a thread that has not come round to the first.
-  if (queue_.size() == 1) wakeup_.notify_one();
+  if (queue_.empty() && large_.empty()) wakeup_.notify_one();
+  if (large) {
+    large_.push_back(std::move(command));
+  } else {
+    queue_.push_back(std::move(command));
+  }
   return absl::OkStatus();
 }
 
 std::vector<Command> CommandQueue::Take(absl::Time wake_at) {
   std::unique_lock<std::mutex> lock(mutex_);
-  commands_ -= std::exchange(taken_commands_, 0);
-  bytes_ -= std::exchange(taken_bytes_, 0);
-  if (queue_.empty() && !closed_ && wake_at > clock_->Now())
+  all_.commands -= taken_.commands;
+  all_.bytes -= taken_.bytes;
+  taken_ = Load();
+  if (queue_.empty() && large_.empty() && !closed_ && wake_at > clock_->Now())
     clock_->WaitUntil(lock, wakeup_, wake_at);
-  taken_commands_ = commands_;
-  taken_bytes_ = bytes_;
-  return std::exchange(queue_, {});
+  std::vector<Command> taken = std::exchange(queue_, {});
+  taken_ = std::exchange(queued_, Load());
+  int64_t large_bytes = 0;
+  // Every other commit is for the small ones alone, while there are any.
+  const bool small_only = std::exchange(took_large_, false) && !taken.empty();
+  while (!small_only && !large_.empty() &&
+         large_bytes < static_cast<int64_t>(kLargeBytesInOneCommit)) {
+    took_large_ = true;
+    const int64_t bytes = BytesOf(large_.front());
+    taken_.Add(bytes);
+    large_bytes += bytes;
+    taken.push_back(std::move(large_.front()));
+    large_.pop_front();
+  }
+  return taken;
 }
 
 void CommandQueue::Close() {
@@ -75,14 +93,14 @@ void CommandQueue::Close() {
 
 bool CommandQueue::finished() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return closed_ && queue_.empty();
+  return closed_ && queue_.empty() && large_.empty();
 }
 
 void CommandQueue::AddTo(EngineStats& stats) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   stats.rejected_by_queue = rejected_;
-  stats.queued = static_cast<int64_t>(commands_);
-  stats.queued_bytes = bytes_;
+  stats.queued = static_cast<int64_t>(all_.commands);
+  stats.queued_bytes = all_.bytes;
 }
 
 }  // namespace pillion::delivery

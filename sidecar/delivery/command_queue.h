@@ -1,11 +1,13 @@
-// The way from everybody's threads to the engine's: a queue with limits. Internal to the engine.
-// Thread-safe.
+// The way from everybody's threads to the engine's: a queue with limits, and a lane of its own for
+// large messages, so that small ones do not wait for the disk to take those. Internal to the
+// engine. Thread-safe.
 #ifndef PILLION_SIDECAR_DELIVERY_COMMAND_QUEUE_H_
 #define PILLION_SIDECAR_DELIVERY_COMMAND_QUEUE_H_
 
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -24,8 +26,9 @@ class CommandQueue {
 
   // Takes `command`, or leaves it and says why: ResourceExhausted, Cancelled (closed).
   absl::Status Push(Command& command);
-  // What is queued; if that is nothing, waits for something, `wake_at` or Close(). Releases the
-  // ones before.
+  // What is queued, but of large messages only as many as one commit should have, and in every
+  // other commit none beside small ones; if that is nothing, waits for something, `wake_at` or
+  // Close(). Releases the ones before.
   std::vector<Command> Take(absl::Time wake_at);
   void Close();
   // True when Push refuses everything and Take has nothing left.
@@ -35,6 +38,17 @@ class CommandQueue {
   void AddTo(EngineStats& stats) const;
 
  private:
+  // Of commands that the limits count.
+  struct Load {
+    size_t commands = 0;
+    int64_t bytes = 0;
+
+    void Add(int64_t more_bytes) {
+      ++commands;
+      bytes += more_bytes;
+    }
+  };
+
   const size_t max_commands_;
   const int64_t max_bytes_;
   Clock* const clock_;
@@ -42,12 +56,13 @@ class CommandQueue {
   mutable std::mutex mutex_;
   std::condition_variable wakeup_;
   std::vector<Command> queue_;
-  size_t commands_ = 0;
-  int64_t bytes_ = 0;
-  size_t taken_commands_ = 0;
-  int64_t taken_bytes_ = 0;
+  std::deque<Command> large_;
+  Load all_;     // that wait, in both lanes, and were taken last
+  Load queued_;  // in queue_
+  Load taken_;
   int64_t rejected_ = 0;
   bool closed_ = false;
+  bool took_large_ = false;  // the last time
 };
 
 }  // namespace pillion::delivery

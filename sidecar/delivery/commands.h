@@ -1,4 +1,5 @@
-// What other threads ask of the engine's thread. Internal to the engine.
+// What other threads ask of the engine's thread, and how much of it goes into one commit. Internal
+// to the engine.
 #ifndef PILLION_SIDECAR_DELIVERY_COMMANDS_H_
 #define PILLION_SIDECAR_DELIVERY_COMMANDS_H_
 
@@ -12,6 +13,11 @@
 #include "sidecar/delivery/store.h"
 
 namespace pillion::delivery {
+
+// A body of more than this is large; and of large ones, a commit takes no more together than this,
+// or one.
+inline constexpr size_t kLargeBody = 64 << 10;
+inline constexpr size_t kLargeBytesInOneCommit = 1 << 20;
 
 struct AcceptCommand {
   AcceptRequest request;

@@ -28,7 +28,8 @@
 // request: InvalidArgument) that is on the caller's thread, before the function returns.
 //
 // What one thread asks takes effect in the order asked, but reading calls may overtake changes
-// whose callbacks have not been called yet.
+// whose callbacks have not been called yet, and anything an Accept of more than 64 KiB; an outcome
+// may be overtaken by a Cancel.
 //
 // Errors that any callback may get, besides those named below: those of store.h. OutOfRange comes
 // to Accept() only; a delivery whose answer is too large for the store fails.

@@ -114,6 +114,62 @@ TEST(EngineBacklog, IsTheSameAfterARestartAndEmptyWhenAllHasEnded) {
   EXPECT_EQ(BacklogOf(harness, "reports").bytes, 7);
 }
 
+TEST(EngineBacklog, LargeMessagesDoNotHoldUpSmallOnes) {
+  EngineHarness harness;
+  Inbox<int> blocked;
+  Inbox<int> go_on;
+  harness.engine->Get("", [&](absl::StatusOr<MessageView>) {
+    blocked.Put(1);
+    go_on.Next();
+  });
+  ASSERT_TRUE(blocked.Next().has_value());
+  // Two commits' worth of large ones, and another; then a small one.
+  Inbox<size_t> order;
+  for (const size_t bytes : {900'000, 900'000, 900'000, 900'000, 900'000, 100}) {
+    AcceptRequest request = AsyncCall();
+    request.message.body.assign(bytes, 'x');
+    harness.engine->Accept(std::move(request), [&order, bytes](absl::StatusOr<Accepted> accepted) {
+      order.Put(accepted.ok() ? bytes : 0);
+    });
+  }
+  EXPECT_EQ(harness.engine->stats().queued, 7);
+  go_on.Put(1);
+  EXPECT_EQ(order.Next(), 100u);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(order.Next(), 900'000u);
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().queued, 0);
+  EXPECT_EQ(harness.engine->stats().queued_bytes, 0);
+  EXPECT_GE(harness.engine->stats().commits, 3);
+}
+
+TEST(EngineBacklog, LargeAnswersAreStoredAFewACommitAndNoneIsLost) {
+  EngineHarness harness;
+  std::vector<ClaimedDelivery> running;
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(harness.Accept(AsyncCall()).ok());
+    running.push_back(harness.NextAttempt());
+  }
+  Inbox<int> blocked;
+  Inbox<int> go_on;
+  harness.engine->Get("", [&](absl::StatusOr<MessageView>) {
+    blocked.Put(1);
+    go_on.Next();
+  });
+  ASSERT_TRUE(blocked.Next().has_value());
+  const int64_t before = harness.engine->stats().commits;
+  for (const ClaimedDelivery& attempt : running) {
+    harness.Succeed(attempt, 200, std::string(600'000, 'x'));
+  }
+  go_on.Put(1);
+  for (const ClaimedDelivery& attempt : running) {
+    while (harness.StateOf(attempt.id) == DeliveryState::kRunning) {
+    }
+    EXPECT_EQ(harness.GetResult(attempt.id)->answer->body.size(), 600'000u);
+  }
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().commits, before + 3);
+}
+
 TEST(EngineBacklog, OfAllTogetherHasALimit) {
   EngineOptions options;
   options.max_pending = 3;

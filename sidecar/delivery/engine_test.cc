@@ -255,7 +255,7 @@ TEST(Engine, HurriesWhatWaitsForOneCluster) {
 }
 
 TEST(Engine, WhatIsTooLargeForTheStoreFailsAloneAndStopsNobody) {
-  EngineHarness harness({}, NewDirectory(), /*max_row_bytes=*/100'000);
+  EngineHarness harness({}, NewDirectory(), /*max_row_bytes=*/50'000);
   Inbox<int> blocked;
   Inbox<int> go_on;
   harness.engine->Get("", [&](absl::StatusOr<MessageView>) {
@@ -265,7 +265,7 @@ TEST(Engine, WhatIsTooLargeForTheStoreFailsAloneAndStopsNobody) {
   ASSERT_TRUE(blocked.Next().has_value());
   // The three are in one commit.
   Inbox<absl::StatusCode> replies;
-  for (const size_t size : {10, 200'000, 10}) {
+  for (const size_t size : {10, 60'000, 10}) {
     AcceptRequest request = AsyncCall();
     request.message.body.assign(size, 'x');
     harness.engine->Accept(std::move(request), [&replies](absl::StatusOr<Accepted> reply) {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr absl::Duration kFirstRetryInterval = absl::Milliseconds(100);
 constexpr absl::Duration kMaxRetryInterval = absl::Seconds(5);
+constexpr size_t kOutcomesInOneCommit = 128;
 // Of the outcomes that wait for the store, this many may fail before the rest waits for the next
 // try.
 constexpr size_t kMaxRetryFailures = 8;
@@ -88,13 +89,15 @@ bool Worker::HasWork(const std::vector<Command>& writes) const {
 
 void Worker::RunEverything(std::vector<Command>& writes) {
   size_t applied = 0;
+  const size_t ended = OutcomesForOneCommit();
   const absl::Status status = Transact([&]() -> absl::Status {
     // What ends makes room for what is to start, and what waits goes before what comes.
-    for (const Outcome& outcome : outcomes_) PILLION_RETURN_IF_ERROR(ApplyOutcome(outcome));
+    for (size_t i = 0; i < ended; ++i) PILLION_RETURN_IF_ERROR(ApplyOutcome(outcomes_[i]));
     PILLION_RETURN_IF_ERROR(ApplyDeadlines());
     PILLION_RETURN_IF_ERROR(StartDue());
     PILLION_RETURN_IF_ERROR(ApplyAll(writes, applied));
-    if (!hurry_jobs_.empty()) PILLION_RETURN_IF_ERROR(RunHurryJob());
+    // Not before all that came to rest earlier is stored.
+    if (!hurry_jobs_.empty() && ended == outcomes_.size()) PILLION_RETURN_IF_ERROR(RunHurryJob());
     return StartDue();
   });
   if (!status.ok()) {
@@ -102,9 +105,20 @@ void Worker::RunEverything(std::vector<Command>& writes) {
     FailRest(writes, applied, status);
     return;
   }
-  outcomes_.clear();
+  outcomes_.erase(outcomes_.begin(), outcomes_.begin() + static_cast<ptrdiff_t>(ended));
   retry_interval_ = absl::ZeroDuration();
   stats_.last_store_error.clear();
+}
+
+// Whoever wants something accepted waits for the commit that is under way: it must not take long,
+// however many attempts have ended, and however large their answers are.
+size_t Worker::OutcomesForOneCommit() const {
+  const size_t most = std::min(outcomes_.size(), kOutcomesInOneCommit);
+  size_t count = 0;
+  for (size_t bytes = 0; count < most && bytes < kLargeBytesInOneCommit; ++count) {
+    bytes += outcomes_[count].outcome.answer.body.size();
+  }
+  return count;
 }
 
 absl::Status Worker::ApplyAll(std::vector<Command>& writes, size_t& applied) {
@@ -254,7 +268,7 @@ void Worker::Finish() {
 absl::Time Worker::NextWake(bool dispatching) const {
   if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
   if (degraded()) return retry_at_;
-  if (!hurry_jobs_.empty()) return absl::InfinitePast();
+  if (!hurry_jobs_.empty() || !outcomes_.empty()) return absl::InfinitePast();
   return dispatching ? std::min(next_deadline_, scheduler_.NextDueAt()) : next_deadline_;
 }
 

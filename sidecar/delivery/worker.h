@@ -116,6 +116,7 @@ class Worker {
   absl::Status ApplyAll(std::vector<Command>& writes, size_t& applied);
   void RetryStore();
   void LimitWaitingAnswers();
+  size_t OutcomesForOneCommit() const;
   void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);
   bool HasWork(const std::vector<Command>& writes) const;
   void NotifyWatchers(const std::string& message_id);
