@@ -20,9 +20,10 @@ delivery::Callback<T> Answering(net::Promise<T> promise) {
 
 net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
-                                                     net::CancelScope& scope) {
+                                                     net::CancelScope& scope, std::string* id) {
   auto [promise, future] = net::MakeFuture<delivery::Accepted>(scope.loop());
-  engine.Accept(std::move(request), Answering(std::move(promise)));
+  std::string made = engine.Accept(std::move(request), Answering(std::move(promise)));
+  if (id != nullptr) *id = std::move(made);
   return future.Get(scope);
 }
 

@@ -15,9 +15,11 @@
 namespace pillion::sidecar {
 
 // As the engine's functions of these names; the scope only ends the waiting.
+// `id`, if not null, is set at once, to what Engine::Accept returns.
 net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
-                                                     net::CancelScope& scope);
+                                                     net::CancelScope& scope,
+                                                     std::string* id = nullptr);
 net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine, std::string id,
                                                            net::CancelScope& scope);
 net::Task<absl::StatusOr<delivery::DeliveryResult>> GetResult(delivery::Engine& engine,

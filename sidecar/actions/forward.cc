@@ -15,6 +15,7 @@
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/fast_random.h"
+#include "sidecar/actions/accepted.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/forward_config.h"
 #include "sidecar/actions/request_body.h"
@@ -96,10 +97,27 @@ class Forwarding {
     PrepareRequest(path.path);
     if (body_.complete()) call_.exchange.CancelWhenCallerLeaves();
     bool again = true;
+    if (config_.emitter != nullptr) again = co_await StoreIntents();
     while (again) again = co_await Attempt();
+    if (config_.emitter != nullptr) config_.emitter->GiveUp(call_, reached_upstream_, intents_);
   }
 
  private:
+  // What is to be announced even if nobody lives to see the answer is stored first. False when the
+  // caller has been told that it cannot be.
+  net::Task<bool> StoreIntents() {
+    net::CancelScope patience(loop_, &scope_);
+    patience.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
+    absl::Status stored = co_await config_.emitter->Prepare(call_, intents_, patience);
+    if (stored.ok()) co_return true;
+    if (call_.scope().canceled()) {
+      call_.record.flag = "DC";
+    } else {
+      co_await FailAccept(call_, stored);
+    }
+    co_return false;
+  }
+
   const upstream::ClusterConfig& PickCluster() const {
     if (config_.clusters.size() == 1) return *config_.clusters[0].cluster;
     uint32_t point =
@@ -154,6 +172,7 @@ class Forwarding {
       try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
     }
     const net::TimePoint sent_at = loop_.now();
+    reached_upstream_ = true;
     http::ClientConnection& connection = lease.connection();
     const http::RequestHead& request = call_.request();
     absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
@@ -394,7 +413,7 @@ class Forwarding {
       // upstream is to be told.
       net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
       unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
-      absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
+      absl::Status emitted = co_await config_.emitter->Emit(call_, head, intents_, unhurried);
       if (!emitted.ok()) {
         const std::string detail =
             StrCat("the upstream answered ", head.status,
@@ -472,6 +491,8 @@ class Forwarding {
   std::string rewritten_path_;
   uint32_t attempts_ = 0;
   bool upgrade_ = false;
+  EmitIntents intents_;
+  bool reached_upstream_ = false;  // or may have
 };
 
 class ForwardAction final : public Action {

@@ -23,6 +23,12 @@ struct CancelCommand {
   std::string id;
   Callback<MessageView> done;
 };
+// What becomes of a held message.
+struct HeldCommand {
+  std::string id;
+  bool discard = false;
+  std::string attributes;  // instead of those it has; empty: it keeps them
+};
 struct HurryCommand {
   std::string cluster;
 };
@@ -53,9 +59,9 @@ struct ChangeCommand {
   Callback<ChangeSummary> done;
 };
 
-using Command =
-    std::variant<AcceptCommand, CompleteCommand, CancelCommand, HurryCommand, GetCommand,
-                 GetResultCommand, WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+using Command = std::variant<AcceptCommand, CompleteCommand, HeldCommand, CancelCommand,
+                             HurryCommand, GetCommand, GetResultCommand, WatchCommand,
+                             UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -19,6 +19,9 @@ absl::Status CheckRequest(const AcceptRequest& request) {
     return absl::InvalidArgumentError(absl::StrCat(
         "an asynchronous call has one delivery, this one has ", request.deliveries.size()));
   }
+  if (request.message.kind == MessageKind::kAsync && request.held) {
+    return absl::InvalidArgumentError("an asynchronous call cannot be held");
+  }
   return absl::OkStatus();
 }
 
@@ -82,13 +85,14 @@ void Engine::Ask(SomeCommand some_command) {
   if (!refused.ok()) std::get<SomeCommand>(command).done(std::move(refused));
 }
 
-void Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
+std::string Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
   if (absl::Status bad = CheckRequest(request); !bad.ok()) {
     done(std::move(bad));
-    return;
+    return "";
   }
   const absl::Time now = clock_->Now();
-  request.message.id = NewUlid(now, *random_);
+  const std::string id = NewUlid(now, *random_);
+  request.message.id = id;
   std::vector<std::string> delivery_ids;
   if (request.message.kind == MessageKind::kAsync) {
     delivery_ids.push_back(request.message.id);
@@ -97,6 +101,18 @@ void Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
       delivery_ids.push_back(NewUlid(now, *random_));
   }
   Ask(AcceptCommand{std::move(request), std::move(delivery_ids), std::move(done)});
+  return id;
+}
+
+void Engine::Release(std::string id, std::string attributes) {
+  Command command = HeldCommand{std::move(id), /*discard=*/false, std::move(attributes)};
+  // After Stop() it is for the next process.
+  queue_->Push(command).IgnoreError();
+}
+
+void Engine::Discard(std::string id) {
+  Command command = HeldCommand{std::move(id), /*discard=*/true, ""};
+  queue_->Push(command).IgnoreError();
 }
 
 void Engine::Complete(uint64_t claim, AttemptOutcome outcome) {

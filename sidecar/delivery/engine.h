@@ -11,6 +11,9 @@
 //    commit.
 //  - At least once: a delivery that was running when the process died runs again.
 //  - Limits (of a target, of a key, of the whole) hold; targets take turns.
+//  - A message that is accepted as held is as durable, but nobody gets it before Release(). What is
+//  still held when
+//    the process ends is released by the next one: held means "this may have happened".
 //  - If the store fails (disk full, input/output error) the ones who asked get the error and
 //  nothing of what they
 //    asked has happened; the outcome of an attempt is kept in memory and stored as soon as that is
@@ -64,7 +67,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Recovers what the last process left (running becomes pending, due now) and starts. The hooks
+  // Recovers what the last process left (running becomes pending, due now; what is held is
+  // released) and starts. The hooks
   // may be called before this returns. Every dispatched delivery must be answered by one
   // Complete(), also after an abort. REQUIRES: called once, and OK before anything else is asked.
   absl::Status Start(std::function<void(ClaimedDelivery)> dispatch,
@@ -81,7 +85,16 @@ class Engine {
   void Stop();
 
   // AlreadyExists: the idempotency key was used with another request (its fingerprint differs).
-  void Accept(AcceptRequest request, Callback<Accepted> done);
+  // Returns the id that the message will have, unless its idempotency key is known.
+  std::string Accept(AcceptRequest request, Callback<Accepted> done);
+
+  // What becomes of a message that was accepted as held; may be asked before that was answered.
+  // Never refused, and done as soon as the store can: nobody needs to wait, as a process that ends
+  // before has lost nothing. Of no effect if it is not held (any more).
+  // Release: it is delivered, with other `attributes` if they are not empty.
+  void Release(std::string id, std::string attributes);
+  // Discard: it is deleted, as if it had not been accepted.
+  void Discard(std::string id);
 
   // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
   // expired meanwhile it only frees the place.

@@ -6,6 +6,9 @@
 //
 //   pending -> running -> succeeded | failed (dead letter) | canceled | expired
 //
+// A message can be *held*: it is stored, but its deliveries are not due before it is released, and
+// it goes without a trace if it is discarded.
+//
 // Plain values: no threads, no locks. Instants are kept to the millisecond.
 #ifndef PILLION_SIDECAR_DELIVERY_MODEL_H_
 #define PILLION_SIDECAR_DELIVERY_MODEL_H_
@@ -158,9 +161,10 @@ struct DeliveryView {
   std::optional<std::string> ordering_key;
   DeliveryState state = DeliveryState::kPending;
   bool behind_key = false;  // pending because an earlier delivery of its key is not final
+  bool held = false;        // pending because its message is held
   FailureReason reason = FailureReason::kNone;
   int attempts = 0;                           // begun so far
-  std::optional<absl::Time> next_attempt_at;  // pending and not behind its key
+  std::optional<absl::Time> next_attempt_at;  // pending, not behind its key and not held
   std::optional<absl::Time> started_at;       // of the latest attempt
   std::optional<absl::Time> finished_at;
   int last_status = 0;  // 0: none yet, or no answer

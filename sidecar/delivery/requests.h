@@ -38,6 +38,9 @@ struct AcceptRequest {
   // Exactly one for MessageKind::kAsync; any number, also none, for a message.
   std::vector<NewDelivery> deliveries;
   std::optional<Idempotency> idempotency;
+  // Stored, but not delivered before Engine::Release(); after the end of the process the next one
+  // releases it. Not for MessageKind::kAsync.
+  bool held = false;
   // Deliveries that are not final after this become `expired`.
   absl::Duration expires_after = absl::InfiniteDuration();
 };
@@ -85,7 +88,7 @@ using WatchId = uint64_t;
 
 // Totals count since the start; the others are of now.
 struct EngineStats {
-  int64_t accepted = 0;  // messages
+  int64_t accepted = 0;  // messages; a held one counts when it is released
   int64_t repeated = 0;  // accepts answered by their idempotency key
   int64_t rejected = 0;  // accepts refused because the queue was full
   int64_t attempts = 0;

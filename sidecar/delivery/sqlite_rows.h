@@ -11,9 +11,11 @@
 
 namespace pillion::delivery {
 
-// delivery.state of a delivery that waits behind its key; the other numbers are those of
+// delivery.state of a delivery that waits behind its key or is held; the other numbers are those of
 // DeliveryState.
 inline constexpr int kBehindKeyState = 0;
+inline constexpr int kHeldState = -1;
+int StateNumber(Placement placement);
 
 // A delivery (as d) with its target (as t), then its message (as m).
 #define PILLION_DELIVERY_COLUMNS                                                              \

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,10 +23,10 @@ constexpr int kApplicationId = 0x50696c6e;
 // asynchronous call's single delivery has the number s itself, and `ordinal` is the difference. So
 // neither needs an index on the other.
 //
-// delivery.state: 0 pending behind an earlier one of its key, 1 pending, 2 running, 3 succeeded, 4
-// failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final, when it may
-// be forgotten; 0 when that time is over but other deliveries of the message are still needed; NULL
-// for never.
+// delivery.state: -1 held, 0 pending behind an earlier one of its key, 1 pending, 2 running, 3
+// succeeded, 4 failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final,
+// when it may be forgotten; 0 when that time is over but other deliveries of the message are still
+// needed; NULL for never.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
@@ -99,6 +100,13 @@ CREATE TABLE result(
 ) STRICT;
 )sql";
 
+// What leads from version n to n + 1 is at n - 1. A number may rise without a change of the tables:
+// an older program must not read what it does not understand.
+constexpr const char* kUpgrades[] = {
+    "",  // 2: deliveries can be held
+};
+static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
 // read.
 absl::Status CreatePrivately(const std::string& path) {
@@ -142,6 +150,13 @@ absl::Status CreateSchema(Database& database) {
                                        "; PRAGMA user_version = ", kSchemaVersion, ";"));
 }
 
+absl::Status UpgradeSchema(Database& database, int64_t version) {
+  for (; version < kSchemaVersion; ++version) {
+    PILLION_RETURN_IF_ERROR(database.Execute(kUpgrades[version - 1]));
+  }
+  return database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
+}
+
 absl::Status CheckOrCreateSchema(Database& database) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
@@ -153,13 +168,12 @@ absl::Status CheckOrCreateSchema(Database& database) {
         "store ", database.path(),
         ": is the database of another program; move it away, or set another store path"));
   }
+  if (version >= 1 && version < kSchemaVersion) return UpgradeSchema(database, version);
   if (version != kSchemaVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("store ", database.path(), ": has schema version ", version,
                      ", and this program knows version ", kSchemaVersion,
-                     version > kSchemaVersion
-                         ? " only; start the newer program that wrote it, or set another store path"
-                         : "; move it away, or set another store path"));
+                     " only; start the newer program that wrote it, or set another store path"));
   }
   return absl::OkStatus();
 }

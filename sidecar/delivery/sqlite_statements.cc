@@ -47,9 +47,15 @@ constexpr Source kSources[] = {
      " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, extra)"
      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     {&S::key_is_busy,
-     "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
-     "ordering_key = ?"
+     "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
+     "target = ? AND ordering_key = ?"
      " LIMIT 1"},
+
+    {&S::held_messages,
+     "SELECT DISTINCT m.id FROM delivery d CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
+     " WHERE d.state <= 2 AND d.state = -1 ORDER BY m.seq"},
+    {&S::set_attributes, "UPDATE message SET attributes = ? WHERE seq = ?"},
+    {&S::place, "UPDATE delivery SET state = ?, due_at = ? WHERE seq = ?"},
 
     {&S::recover,
      "UPDATE delivery SET state = 1, due_at = ?, lease_owner = NULL, lease_until = NULL"
@@ -91,10 +97,9 @@ constexpr Source kSources[] = {
      "INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES(?, ?, ?, ?)"},
     {&S::delete_result, "DELETE FROM result WHERE seq = ?"},
     {&S::first_of_key,
-     "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
-     "ordering_key = ?"
+     "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
+     "target = ? AND ordering_key = ?"
      " ORDER BY seq LIMIT 1"},
-    {&S::let_go, "UPDATE delivery SET state = 1, due_at = ? WHERE seq = ?"},
     // The lifetime starts again: as long as it was at acceptance.
     {&S::replay,
      "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, started_at = NULL, finished_at = "

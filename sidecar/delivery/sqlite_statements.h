@@ -13,8 +13,9 @@ struct SqliteStatements {
   Statement begin, commit, rollback;
   Statement find_target, insert_target, all_targets;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
+  Statement held_messages, set_attributes, place;
   Statement recover, next_due, claim, load_claimed, reschedule, targets_of_cluster, make_due;
-  Statement state_of, finish, put_result, delete_result, first_of_key, let_go, replay;
+  Statement state_of, finish, put_result, delete_result, first_of_key, replay;
   Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
       set_deadline;
   Statement still_needed, count_failed, delete_message, delete_deliveries, delete_results,

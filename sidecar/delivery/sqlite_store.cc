@@ -55,18 +55,6 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
-int StateNumber(Placement placement) {
-  switch (placement) {
-    case Placement::kRunning:
-      return static_cast<int>(DeliveryState::kRunning);
-    case Placement::kDue:
-      return static_cast<int>(DeliveryState::kPending);
-    case Placement::kBehindKey:
-      return kBehindKeyState;
-  }
-  return kBehindKeyState;
-}
-
 }  // namespace
 
 SqliteStore::SqliteStore(FileLock lock, Database database)
@@ -160,11 +148,13 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
                                                              const Message& message,
                                                              const NewDelivery& delivery,
                                                              std::string_view id,
-                                                             const Lease* lease) {
+                                                             const Lease* lease, bool held) {
   PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
   InsertedDelivery inserted;
-  inserted.placement = lease != nullptr ? Placement::kRunning : Placement::kDue;
-  if (delivery.ordering_key.has_value()) {
+  inserted.placement = held               ? Placement::kHeld
+                       : lease != nullptr ? Placement::kRunning
+                                          : Placement::kDue;
+  if (!held && delivery.ordering_key.has_value()) {
     PILLION_ASSIGN_OR_RETURN(const bool busy, KeyIsBusy(target, *delivery.ordering_key));
     if (busy) inserted.placement = Placement::kBehindKey;
   }
@@ -196,7 +186,10 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
 // --- Scheduling ---
 
 absl::Status SqliteStore::Recover(absl::Time now) {
-  return Query(database_, statements_->recover).Time(now).Run();
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->recover).Time(now).Run());
+  PILLION_ASSIGN_OR_RETURN(const std::vector<std::string> held, HeldMessages());
+  for (const std::string& id : held) PILLION_RETURN_IF_ERROR(Release(id, "", now).status());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<TargetDue>> SqliteStore::PendingTargets() {
@@ -318,7 +311,7 @@ absl::StatusOr<bool> SqliteStore::HoldsUpItsKey(const DeliveryRef& delivery) {
   if (!delivery.ordering_key.has_value()) return false;
   Query query(database_, statements_->state_of);
   PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(delivery.row).Next());
-  return found && query.GetInt(0) != kBehindKeyState;
+  return found && query.GetInt(0) > kBehindKeyState;
 }
 
 absl::StatusOr<std::optional<absl::Time>> SqliteStore::LetNextOfKeyGo(const DeliveryRef& finished,
@@ -332,7 +325,11 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::LetNextOfKeyGo(const Deli
     if (!found) return std::nullopt;
     next = query.GetInt(0);
   }
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->let_go).Time(now).Int(next).Run());
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->place)
+                              .Int(StateNumber(Placement::kDue))
+                              .Time(now)
+                              .Int(next)
+                              .Run());
   return now;
 }
 

@@ -46,7 +46,12 @@ class SqliteStore : public Store {
   absl::StatusOr<InsertedDelivery> InsertDelivery(RowId message_row, size_t index,
                                                   const Message& message,
                                                   const NewDelivery& delivery, std::string_view id,
-                                                  const Lease* lease) override;
+                                                  const Lease* lease, bool held) override;
+
+  absl::StatusOr<std::optional<std::vector<Target>>> Release(std::string_view message_id,
+                                                             std::string_view attributes,
+                                                             absl::Time now) override;
+  absl::StatusOr<int64_t> Discard(std::string_view message_id) override;
 
   absl::Status Recover(absl::Time now) override;
   absl::StatusOr<std::vector<TargetDue>> PendingTargets() override;
@@ -85,6 +90,7 @@ class SqliteStore : public Store {
 
   absl::StatusOr<int64_t> TargetNumber(const Target& target);
   absl::StatusOr<bool> KeyIsBusy(int64_t target, std::string_view key);
+  absl::StatusOr<std::vector<std::string>> HeldMessages();
   absl::StatusOr<bool> HoldsUpItsKey(const DeliveryRef& delivery);
   absl::StatusOr<std::optional<absl::Time>> LetNextOfKeyGo(const DeliveryRef& finished,
                                                            absl::Time now);

@@ -14,8 +14,8 @@ bool Matches(const Query& row, const DeliveryFilter& filter) {
   if (filter.state.has_value()) {
     const int64_t number = row.GetInt(6);
     const bool pending = *filter.state == DeliveryState::kPending;
-    if (number != static_cast<int64_t>(*filter.state) && !(pending && number == kBehindKeyState))
-      return false;
+    const bool waits = number == kBehindKeyState || number == kHeldState;
+    if (number != static_cast<int64_t>(*filter.state) && !(pending && waits)) return false;
   }
   if (filter.since.has_value() && row.GetTime(kDeliveryColumns + 7) < *filter.since) return false;
   if (filter.target.has_value()) {

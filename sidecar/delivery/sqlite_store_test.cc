@@ -86,7 +86,7 @@ TEST(SqliteStore, KeepsWhatWasCommittedAndNothingElse) {
     const auto row = (*store)->InsertMessage(SomeMessage("kept"), nullptr, 1);
     ASSERT_TRUE(row.ok()) << row.status();
     ASSERT_TRUE((*store)
-                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr)
+                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
                     .ok());
     ASSERT_TRUE((*store)->Commit().ok());
     ASSERT_TRUE((*store)->Begin().ok());
@@ -114,7 +114,7 @@ TEST(SqliteStore, AClaimRecordsWhoHoldsItAndUntilWhen) {
     ASSERT_TRUE((*store)->Begin().ok());
     const auto row = (*store)->InsertMessage(SomeMessage("m"), nullptr, 1);
     const auto delivery =
-        (*store)->InsertDelivery(*row, 0, SomeMessage("m"), SomeDelivery(), "m", nullptr);
+        (*store)->InsertDelivery(*row, 0, SomeMessage("m"), SomeDelivery(), "m", nullptr, false);
     const Lease lease = {"web-1", absl::Seconds(30)};
     EXPECT_TRUE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
     // It is not pending any more.
@@ -166,9 +166,31 @@ TEST(SqliteStore, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("schema version 99"),
-                    HasSubstr("knows version 1"), HasSubstr("newer program")));
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 1");
+                    HasSubstr("knows version 2"), HasSubstr("newer program")));
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 2");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
+}
+
+TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndKeepsWhatIsStored) {
+  const std::string directory = NewDirectory();
+  {
+    const auto store = SqliteStore::Open(directory);
+    ASSERT_TRUE((*store)->Begin().ok());
+    const auto row = (*store)->InsertMessage(SomeMessage("kept"), nullptr, 1);
+    ASSERT_TRUE((*store)
+                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr,
+                                     false)
+                    .ok());
+    ASSERT_TRUE((*store)->Commit().ok());
+  }
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 1");
+  {
+    const auto store = SqliteStore::Open(directory);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->Find("kept")->value().deliveries.size(), 1u);
+  }
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 0");
+  EXPECT_TRUE(absl::IsFailedPrecondition(SqliteStore::Open(directory).status()));
 }
 
 TEST(SqliteStore, RefusesAnotherProgramsDatabaseAndLeavesItAlone) {

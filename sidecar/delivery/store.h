@@ -8,6 +8,8 @@
 //  others are
 //    pending *behind* it, in the order of acceptance, and are not due until the store lets the next
 //    one go.
+//  - a held delivery is pending, but not due, and takes no place in the order of its key until it
+//  is released.
 //  - a running delivery has an owner and the time until which it may hold it (a lease). The
 //  embedded store has
 //    one owner at a time, so it only records them; a store that several sidecars share takes work
@@ -47,7 +49,7 @@ struct Lease {
 };
 
 // What to do with a delivery on its way to a target, as far as its key and the caller allow it.
-enum class Placement { kRunning, kDue, kBehindKey };
+enum class Placement { kRunning, kDue, kBehindKey, kHeld };
 
 struct InsertedDelivery {
   RowId row = 0;
@@ -154,16 +156,26 @@ class Store {
                                               const Idempotency* idempotency,
                                               size_t deliveries) = 0;
   // `id` is the message's own if its kind is kAsync. With a lease it is inserted as running,
-  // attempt 1, unless an earlier one of its key is not final.
+  // attempt 1, unless an earlier one of its key is not final; `held` goes before either.
   virtual absl::StatusOr<InsertedDelivery> InsertDelivery(RowId message_row, size_t index,
                                                           const Message& message,
                                                           const NewDelivery& delivery,
-                                                          std::string_view id,
-                                                          const Lease* lease) = 0;
+                                                          std::string_view id, const Lease* lease,
+                                                          bool held) = 0;
+
+  // --- Held messages ---
+  // The held deliveries of the message become due at `now`, or go behind those of their keys that
+  // were accepted before or are under way. Its attributes become `attributes`, unless those are
+  // empty. Returns the targets of what is due; nothing if it is unknown or not held.
+  virtual absl::StatusOr<std::optional<std::vector<Target>>> Release(std::string_view message_id,
+                                                                     std::string_view attributes,
+                                                                     absl::Time now) = 0;
+  // Deletes a held message; no other. Returns how many of its deliveries were held.
+  virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
 
   // --- Scheduling ---
-  // Every running delivery becomes pending and due at `now`; attempts are kept. For the start:
-  // those that ran them are gone.
+  // Every running delivery becomes pending and due at `now`, with the attempts it had; every held
+  // message is released. For the start: those that ran or held them are gone.
   virtual absl::Status Recover(absl::Time now) = 0;
   virtual absl::StatusOr<std::vector<TargetDue>> PendingTargets() = 0;
   virtual absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) = 0;

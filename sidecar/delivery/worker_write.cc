@@ -95,7 +95,7 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   }
   if (!message_row.ok()) return message_row.status();
   PILLION_RETURN_IF_ERROR(InsertDeliveries(command, *message_row, message));
-  ++effects_.counts.accepted;
+  if (!request.held) ++effects_.counts.accepted;
   effects_.replies.push_back(WhenCommitted<Accepted>(
       std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
   return absl::OkStatus();
@@ -107,13 +107,13 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
   NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
-    const bool start = dispatching_ && !degraded() &&
+    const bool start = dispatching_ && !degraded() && !command.request.held &&
                        scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
-                               start ? &lease_ : nullptr));
+                               start ? &lease_ : nullptr, command.request.held));
     ++effects_.counts.pending;
     if (inserted.placement == Placement::kDue) scheduler_.AddDue(delivery.target, now_);
     if (inserted.placement != Placement::kRunning) continue;
@@ -328,6 +328,24 @@ absl::Status Worker::ApplyHurry(const HurryCommand& command) {
   PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
                            store_->MakeDue(command.cluster, now_));
   for (const Target& target : targets) scheduler_.AddDue(target, now_);
+  return absl::OkStatus();
+}
+
+// --- Held messages ---
+
+absl::Status Worker::ApplyRelease(const HeldCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const auto due, store_->Release(command.id, command.attributes, now_));
+  if (!due.has_value()) return absl::OkStatus();
+  for (const Target& target : *due) scheduler_.AddDue(target, now_);
+  ++effects_.counts.accepted;
+  MarkChanged(command.id);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ApplyDiscard(const HeldCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t discarded, store_->Discard(command.id));
+  effects_.counts.pending -= discarded;
+  MarkChanged(command.id);
   return absl::OkStatus();
 }
 

@@ -39,7 +39,7 @@ absl::StatusOr<int> WaitForPort(const Process& process, const std::string& patte
 
 }  // namespace
 
-SidecarProcess::SidecarProcess(std::string policy, std::string store)
+SidecarProcess::SidecarProcess(std::string policy, std::string store, std::string more)
     : store_(store.empty() ? directory_ / "store" : std::move(store)) {
   const std::string bootstrap = absl::StrCat(
       "node: { id: web-1, service: web }\n"
@@ -48,7 +48,7 @@ SidecarProcess::SidecarProcess(std::string policy, std::string store)
       "- { name: outbound, address: 127.0.0.1:0 }\n"
       "policy: { files: ['",
       directory_ / "policy.yaml", "'] }\nstore: { path: '", store_,
-      "' }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { access: '' }\n");
+      "' }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { access: '' }\n", more);
   WritePolicy(policy).IgnoreError();
   WriteFileAtomically(directory_ / "sidecar.yaml", bootstrap).IgnoreError();
 }

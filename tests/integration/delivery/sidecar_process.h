@@ -28,8 +28,8 @@ using Json = nlohmann::json;
 // thread, which must live as long as the process does.
 class SidecarProcess {
  public:
-  // Its store is a new directory, or `store`.
-  explicit SidecarProcess(std::string policy, std::string store = "");
+  // Its store is a new directory, or `store`. `more`: lines of YAML for the end of its bootstrap.
+  explicit SidecarProcess(std::string policy, std::string store = "", std::string more = "");
 
   // Starts, and waits until it is ready. Again after its end: on the same store, with other ports.
   absl::Status Start();
