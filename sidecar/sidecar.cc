@@ -13,6 +13,7 @@
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/delivery/sqlite_store.h"
 #include "sidecar/duration.h"
 
@@ -134,6 +135,7 @@ absl::Status Sidecar::OpenStore() {
   if (!store.ok()) return store.status();
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();
+  options.callback_of = CallbackOf;
   engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
   return absl::OkStatus();
 }

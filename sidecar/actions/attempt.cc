@@ -34,6 +34,8 @@ constexpr int kMaxHeads = 100;
 // How long a delivery rests that could not be sent for reasons of our own.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
 constexpr absl::Duration kMaxPostponement = absl::Minutes(1);
+// And one whose secrets cannot be read, until somebody has put them there.
+constexpr absl::Duration kUnsignedPostponement = absl::Seconds(5);
 // How long attempts wait for a policy with a cluster that was asked for, and after how long it is
 // asked for again.
 constexpr auto kWaitForCluster = std::chrono::seconds(1);
@@ -117,7 +119,8 @@ class Attempt {
   net::Task<AttemptOutcome> Exchange(upstream::Lease& lease) {
     const std::string via = StrCat("pillion-", services_.node_id);
     request_ = AttemptRequest();
-    BuildAttemptRequest(delivery_, spec_, via, &request_);
+    absl::Status built = BuildAttemptRequest(delivery_, spec_, via, absl::Now(), &request_);
+    if (!built.ok()) co_return Postponed(std::string(built.message()), kUnsignedPostponement);
     net::TaskGroup sending(services_.loop, &scope_);
     sending.Spawn(Send(lease.connection(), sending.scope()));
     AttemptOutcome outcome = co_await ReadAnswer(lease);

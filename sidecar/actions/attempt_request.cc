@@ -1,8 +1,11 @@
 #include "sidecar/actions/attempt_request.h"
 
+#include <vector>
+
 #include "core/http/header_rules.h"
 #include "core/strings.h"
 #include "sidecar/actions/cloud_event.h"
+#include "sidecar/actions/webhook.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar {
@@ -49,14 +52,39 @@ void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& sp
   }
 }
 
+// The announcement of an operation's end, as Standard Webhooks 1.0.0 says: the id is the same on
+// every attempt, the timestamp is that of the attempt.
+absl::Status BuildCallback(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                           absl::Time now, AttemptRequest& request) {
+  absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec.secret_file);
+  if (!keys.ok()) return keys.status();
+  const int64_t timestamp = absl::ToUnixSeconds(now);
+  request.head.method = "POST";
+  SetTarget(spec.path, request);
+  http::HeaderList& headers = request.head.headers;
+  headers.Add(HeaderId::kHost, spec.authority);
+  headers.Add(HeaderId::kContentType, "application/json");
+  headers.Add("webhook-id", delivery.id);
+  headers.AddCopy("webhook-timestamp", StrCat(timestamp));
+  headers.AddCopy("webhook-signature",
+                  WebhookSignature(*keys, delivery.id, timestamp, delivery.message->body));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, AttemptRequest* request) {
-  if (delivery.message->kind == delivery::MessageKind::kAsync) {
+absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                                 std::string_view via, absl::Time now, AttemptRequest* request) {
+  const delivery::MessageKind kind = delivery.message->kind;
+  if (kind == delivery::MessageKind::kAsync) {
     BuildCall(delivery, *request);
+  } else if (kind == delivery::MessageKind::kCallback) {
+    absl::Status built = BuildCallback(delivery, spec, now, *request);
+    if (!built.ok()) return built;
   } else {
     BuildEvent(delivery, spec, *request);
+  }
+  if (kind != delivery::MessageKind::kAsync) {
     http::AppendVia(&request->head.headers, http::Version::kHttp11, via);
   }
   http::HeaderList& headers = request->head.headers;
@@ -69,6 +97,7 @@ void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const Attemp
     request->head.body = {http::BodyFraming::kLength, size};
   }
   http::SetFraming(&headers, request->head.body);
+  return absl::OkStatus();
 }
 
 }  // namespace pillion::sidecar

@@ -4,7 +4,10 @@
 #define PILLION_SIDECAR_ACTIONS_ATTEMPT_REQUEST_H_
 
 #include <string>
+#include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "core/http/head.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/delivery/model.h"
@@ -20,9 +23,10 @@ struct AttemptRequest {
 };
 
 // Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may
-// move while it is used.
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, AttemptRequest* request);
+// move while it is used. `now` is when a callback is signed. Errors: the secrets of a callback
+// cannot be read.
+absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                                 std::string_view via, absl::Time now, AttemptRequest* request);
 
 }  // namespace pillion::sidecar
 

@@ -13,6 +13,7 @@
 #include "sidecar/actions/cloud_event.h"
 #include "sidecar/actions/collect.h"
 #include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/status_json.h"
 #include "sidecar/actions/topic_route.h"
 
 namespace pillion::sidecar {

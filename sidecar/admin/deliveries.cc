@@ -47,15 +47,38 @@ std::string_view ReasonName(delivery::FailureReason reason) {
   return "";
 }
 
+std::string_view KindName(delivery::MessageKind kind) {
+  switch (kind) {
+    case delivery::MessageKind::kAsync:
+      return "async";
+    case delivery::MessageKind::kPublish:
+      return "publish";
+    case delivery::MessageKind::kEmit:
+      return "emit";
+    case delivery::MessageKind::kCallback:
+      return "callback";
+  }
+  return "";
+}
+
+std::string_view TargetPrefix(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kRoute:
+      return "route/";
+    case TargetKind::kSubscription:
+      return "subscription/";
+    case TargetKind::kCallback:
+      return "callback/";
+  }
+  return "";
+}
+
 Json DeliveryJson(const delivery::MessageSummary& message, const DeliveryView& delivery) {
   Json json;
   json["id"] = delivery.id;
   json["message"] = message.id;
-  json["kind"] = message.kind == delivery::MessageKind::kAsync     ? "async"
-                 : message.kind == delivery::MessageKind::kPublish ? "publish"
-                                                                   : "emit";
-  json["target"] = StrCat(delivery.target.kind == TargetKind::kRoute ? "route/" : "subscription/",
-                          delivery.target.name);
+  json["kind"] = std::string(KindName(message.kind));
+  json["target"] = StrCat(TargetPrefix(delivery.target.kind), delivery.target.name);
   json["cluster"] = delivery.cluster;
   json["topic"] = message.topic;
   json["request"] = StrCat(message.method, " ", message.authority, message.path_and_query);
@@ -108,10 +131,17 @@ absl::Status SetField(std::string_view name, const std::string& value, DeliveryF
           "state '", value, "': use pending, running, succeeded, failed, canceled or expired"));
     }
   } else if (name == "target") {
+    // Without a prefix it is a subscription.
     std::string_view rest = value;
-    const bool route = ConsumePrefix(rest, "route/");
-    if (!route) ConsumePrefix(rest, "subscription/");
-    filter.target = {route ? TargetKind::kRoute : TargetKind::kSubscription, std::string(rest)};
+    TargetKind kind = TargetKind::kSubscription;
+    for (TargetKind candidate :
+         {TargetKind::kRoute, TargetKind::kSubscription, TargetKind::kCallback}) {
+      if (ConsumePrefix(rest, TargetPrefix(candidate))) {
+        kind = candidate;
+        break;
+      }
+    }
+    filter.target = {kind, std::string(rest)};
   } else if (name == "topic") {
     filter.topic = value;
   } else if (name == "since") {

@@ -92,7 +92,9 @@ TEST(EngineHeld, IsReleasedByTheNextProcess) {
   std::vector<std::string> messages;
   for (int i = 0; i < 3; ++i) messages.push_back(harness.NextAttempt().message->id);
   std::sort(messages.begin(), messages.end());
-  EXPECT_EQ(messages, (std::vector<std::string>{first->id, first->id, second->id}));
+  std::vector<std::string> held = {first->id, first->id, second->id};
+  std::sort(held.begin(), held.end());
+  EXPECT_EQ(messages, held);
   EXPECT_FALSE(harness.Get(first->id)->deliveries[0].held);
 }
 

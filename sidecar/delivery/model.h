@@ -26,8 +26,8 @@
 namespace pillion::delivery {
 
 // The numbers of these enumerations are in the database: they never change their meaning.
-enum class MessageKind { kAsync = 0, kPublish = 1, kEmit = 2 };
-enum class TargetKind { kRoute = 0, kSubscription = 1 };
+enum class MessageKind { kAsync = 0, kPublish = 1, kEmit = 2, kCallback = 3 };
+enum class TargetKind { kRoute = 0, kSubscription = 1, kCallback = 2 };
 enum class DeliveryState {
   kPending = 1,
   kRunning = 2,
@@ -50,8 +50,9 @@ std::string_view DeliveryStateName(DeliveryState state);
 std::optional<DeliveryState> ParseDeliveryState(std::string_view name);
 constexpr bool IsFinal(DeliveryState state) { return state >= DeliveryState::kSucceeded; }
 
-// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription. Limits count
-// by target, and targets take turns, so that one that is slow or dead never holds up another.
+// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription, or whoever
+// hears of the ends of a route's operations (its callback). Limits count by target, and targets
+// take turns, so that one that is slow or dead never holds up another.
 struct Target {
   TargetKind kind = TargetKind::kRoute;
   std::string name;
@@ -98,6 +99,8 @@ struct DeliverySpec {
   absl::Duration retention = absl::Hours(24);
   absl::Duration dead_letter_retention = absl::InfiniteDuration();
   int concurrency = 0;  // not started while this many of its target are running; 0: no limit
+  // Of an asynchronous call: its end is announced, see EngineOptions::callback_of.
+  bool callback = false;
   std::string extra;
 };
 
@@ -169,7 +172,8 @@ struct DeliveryView {
   std::optional<absl::Time> finished_at;
   int last_status = 0;  // 0: none yet, or no answer
   std::string last_error;
-  std::string extra;  // DeliverySpec::extra
+  std::string callback_id;  // of the message that announces the end; empty: there is none (yet)
+  std::string extra;        // DeliverySpec::extra
 };
 
 // Everything about a message but its content.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -15,6 +16,8 @@
 #include "sidecar/delivery/model.h"
 
 namespace pillion::delivery {
+
+struct AcceptRequest;
 
 struct EngineOptions {
   std::string owner = "sidecar";  // who claims deliveries: unique among those that share a store
@@ -28,6 +31,11 @@ struct EngineOptions {
   absl::Duration lease_grace = absl::Seconds(30);
   // An operation's status outlives its result by the result's retention, but not by more than this.
   absl::Duration max_status_retention = absl::Hours(24);
+  // The message (MessageKind::kCallback) that announces the end of an operation whose
+  // DeliverySpec::callback is set; it is stored in the transaction that ends the operation, so that
+  // there is none without the other. Nothing: it is not announced. Called on the engine's thread;
+  // must be quick.
+  std::function<std::optional<AcceptRequest>(const MessageView& operation)> callback_of;
 };
 
 template <typename Reply>

@@ -58,6 +58,9 @@ StoredDelivery ReadDelivery(const Query& query, int first) {
   spec.retention = DecodeDuration(query.GetInt(column++));
   spec.dead_letter_retention = DecodeDuration(query.GetInt(column++));
   spec.concurrency = static_cast<int>(query.GetInt(column++));
+  const std::optional<std::string> callback = query.GetOptionalText(column++);
+  spec.callback = callback.has_value();
+  view.callback_id = callback.value_or("");
   spec.extra = query.GetText(column++);
   view.extra = spec.extra;
   delivery.ref.target = view.target;

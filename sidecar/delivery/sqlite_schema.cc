@@ -27,6 +27,9 @@ constexpr int kApplicationId = 0x50696c6e;
 // succeeded, 4 failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final,
 // when it may be forgotten; 0 when that time is over but other deliveries of the message are still
 // needed; NULL for never.
+//
+// delivery.callback: the id of the message that announces the end of the operation; '' if it has
+// not ended, NULL if it is not to be announced.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
@@ -84,7 +87,8 @@ CREATE TABLE delivery(
   retention INTEGER NOT NULL,
   dead_letter_retention INTEGER NOT NULL,
   concurrency INTEGER NOT NULL,
-  extra BLOB NOT NULL
+  extra BLOB NOT NULL,
+  callback TEXT
 ) STRICT;
 CREATE UNIQUE INDEX delivery_id ON delivery(id) WHERE ordinal > 0;
 CREATE INDEX delivery_active ON delivery(state, target, due_at) WHERE state <= 2;
@@ -100,10 +104,10 @@ CREATE TABLE result(
 ) STRICT;
 )sql";
 
-// What leads from version n to n + 1 is at n - 1. A number may rise without a change of the tables:
-// an older program must not read what it does not understand.
+// What leads from version n to n + 1 is at n - 1.
 constexpr const char* kUpgrades[] = {
-    "",  // 2: deliveries can be held
+    // 2: deliveries can be held, and have callbacks
+    "ALTER TABLE delivery ADD COLUMN callback TEXT;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

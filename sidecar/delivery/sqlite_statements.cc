@@ -44,8 +44,9 @@ constexpr Source kSources[] = {
      "due_at, deadline_at,"
      " started_at, reason, last_status, last_error, lease_owner, lease_until, num_retries, "
      "base_interval,"
-     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, extra)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, callback, "
+     "extra)"
+     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     {&S::key_is_busy,
      "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
      "target = ? AND ordering_key = ?"
@@ -100,11 +101,13 @@ constexpr Source kSources[] = {
      "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
      "target = ? AND ordering_key = ?"
      " ORDER BY seq LIMIT 1"},
+    {&S::set_callback, "UPDATE delivery SET callback = ? WHERE seq = ?"},
     // The lifetime starts again: as long as it was at acceptance.
     {&S::replay,
      "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, started_at = NULL, finished_at = "
      "NULL, reason = 0,"
-     " deadline_at = ?3 + (SELECT expires_at - created_at FROM message WHERE message.seq = "
+     " callback = CASE WHEN callback IS NOT NULL THEN '' END, deadline_at = ?3 + (SELECT "
+     "expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
      " WHERE seq = ?4"},
 

@@ -178,8 +178,13 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   query.Int(spec.retry.num_retries).Int(EncodeDuration(spec.retry.base_interval));
   query.Int(EncodeDuration(spec.retry.max_interval)).Int(EncodeDuration(spec.attempt_timeout));
   query.Int(EncodeDuration(spec.retention)).Int(EncodeDuration(spec.dead_letter_retention));
-  query.Int(spec.concurrency).Blob(spec.extra);
-  PILLION_RETURN_IF_ERROR(query.Run());
+  query.Int(spec.concurrency);
+  if (spec.callback) {
+    query.Text("");
+  } else {
+    query.Null();
+  }
+  PILLION_RETURN_IF_ERROR(query.Blob(spec.extra).Run());
   return inserted;
 }
 
@@ -305,6 +310,10 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
   }
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
+}
+
+absl::Status SqliteStore::SetCallback(RowId row, std::string_view message_id) {
+  return Query(database_, statements_->set_callback).Text(message_id).Int(row).Run();
 }
 
 absl::StatusOr<bool> SqliteStore::HoldsUpItsKey(const DeliveryRef& delivery) {

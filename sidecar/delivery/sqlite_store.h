@@ -63,6 +63,7 @@ class SqliteStore : public Store {
   absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
+  absl::Status SetCallback(RowId row, std::string_view message_id) override;
   absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;
   absl::StatusOr<Deleted> Drop(RowId row, absl::Time now) override;
 

@@ -85,9 +85,10 @@ TEST(SqliteStore, KeepsWhatWasCommittedAndNothingElse) {
     ASSERT_TRUE((*store)->Begin().ok());
     const auto row = (*store)->InsertMessage(SomeMessage("kept"), nullptr, 1);
     ASSERT_TRUE(row.ok()) << row.status();
-    ASSERT_TRUE((*store)
-                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
-                    .ok());
+    ASSERT_TRUE(
+        (*store)
+            ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
+            .ok());
     ASSERT_TRUE((*store)->Commit().ok());
     ASSERT_TRUE((*store)->Begin().ok());
     ASSERT_TRUE((*store)->InsertMessage(SomeMessage("undone"), nullptr, 0).ok());
@@ -177,13 +178,14 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndKeepsWhatIsStored) {
     const auto store = SqliteStore::Open(directory);
     ASSERT_TRUE((*store)->Begin().ok());
     const auto row = (*store)->InsertMessage(SomeMessage("kept"), nullptr, 1);
-    ASSERT_TRUE((*store)
-                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr,
-                                     false)
-                    .ok());
+    ASSERT_TRUE(
+        (*store)
+            ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
+            .ok());
     ASSERT_TRUE((*store)->Commit().ok());
   }
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 1");
+  Execute(DatabaseIn(directory),
+          "ALTER TABLE delivery DROP COLUMN callback; PRAGMA user_version = 1");
   {
     const auto store = SqliteStore::Open(directory);
     ASSERT_TRUE(store.ok()) << store.status();

@@ -192,6 +192,8 @@ class Store {
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;
+  // Notes the id of the message that announces the end of this delivery.
+  virtual absl::Status SetCallback(RowId row, std::string_view message_id) = 0;
   // Final becomes pending, with no attempts and its whole lifetime before it. Its answer is
   // deleted.
   virtual absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) = 0;

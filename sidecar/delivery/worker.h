@@ -126,6 +126,7 @@ class Worker {
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
   absl::Status EndDelivery(const DeliveryEntry& entry, Ending ending);
+  absl::Status Announce(const DeliveryEntry& entry);
   absl::Status ApplyDeadlines();
   absl::Status StartDue();
   absl::Status StartNext(const Target& target);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/backoff.h"
 #include "sidecar/delivery/status_macros.h"
+#include "sidecar/delivery/ulid.h"
 #include "sidecar/delivery/worker.h"
 
 namespace pillion::delivery {
@@ -267,7 +268,30 @@ absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
   effects_.counts.canceled += ending.state == DeliveryState::kCanceled;
   effects_.counts.expired += ending.state == DeliveryState::kExpired;
   MarkChanged(entry.message_id);
-  return absl::OkStatus();
+  return entry.spec.callback ? Announce(entry) : absl::OkStatus();
+}
+
+// Stores the callback of an operation that has just ended.
+absl::Status Worker::Announce(const DeliveryEntry& entry) {
+  PILLION_ASSIGN_OR_RETURN(const MessageView operation, View(entry.message_id));
+  std::optional<AcceptRequest> request;
+  if (options_.callback_of) request = options_.callback_of(operation);
+  if (!request.has_value()) return absl::OkStatus();
+  AcceptCommand command;
+  command.request = *std::move(request);
+  Message& message = command.request.message;
+  message.id = NewUlid(now_, *random_);
+  message.created_at = now_;
+  message.expires_at = now_ + command.request.expires_after;
+  for (size_t i = 0; i < command.request.deliveries.size(); ++i) {
+    command.delivery_ids.push_back(NewUlid(now_, *random_));
+  }
+  const auto stored = std::make_shared<const Message>(std::move(message));
+  PILLION_ASSIGN_OR_RETURN(const RowId row,
+                           store_->InsertMessage(*stored, nullptr, command.delivery_ids.size()));
+  PILLION_RETURN_IF_ERROR(store_->SetCallback(entry.ref.row, stored->id));
+  ++effects_.counts.accepted;
+  return InsertDeliveries(command, row, stored);
 }
 
 absl::Time Worker::ForgetAt(const DeliveryEntry& entry, DeliveryState state) const {
