@@ -73,7 +73,8 @@ net::Task<void> Proxy::Serve(Call& call, const Snapshot* snapshot) {
     co_return;
   }
   Identify(call);
-  if (direction_ == Direction::kOutbound && call.path.starts_with(kOwnPaths)) {
+  if (direction_ == Direction::kOutbound ? call.path.starts_with(kOwnPaths)
+                                         : IsProgressReport(call)) {
     co_await ServeOperations(call);
     co_return;
   }

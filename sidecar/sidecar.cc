@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -178,7 +179,21 @@ absl::Status Sidecar::OpenWorkers() {
     absl::Status opened = OpenListener(listener);
     if (!opened.ok()) return opened;
   }
+  worker_options_.operation_authority = OperationAuthority();
   return absl::OkStatus();
+}
+
+std::string Sidecar::OperationAuthority() const {
+  if (!bootstrap_.node().address().empty()) return bootstrap_.node().address();
+  const auto inbound =
+      std::find_if(listeners_.begin(), listeners_.end(),
+                   [](const admin::ListenerInfo& info) { return info.direction == "INBOUND"; });
+  const std::string& address =
+      (inbound != listeners_.end() ? *inbound : listeners_.front()).address;
+  const absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
+  const bool reachable = parsed.ok() && !parsed->is_unix() && parsed->host() != "0.0.0.0" &&
+                         parsed->host() != "[::]" && parsed->host() != "::";
+  return reachable ? address : "";
 }
 
 absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {

@@ -89,6 +89,7 @@ enum class HeaderId : uint8_t {
   kPillionFlag,
   kPillionDeliveryId,
   kPillionAttempt,
+  kPillionOperationUrl,
 
   kCount,  // not a header
 };

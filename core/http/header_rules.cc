@@ -78,6 +78,7 @@ void RemovePillionHeaders(HeaderList* headers) {
   headers->Remove(HeaderId::kPillionFlag);
   headers->Remove(HeaderId::kPillionDeliveryId);
   headers->Remove(HeaderId::kPillionAttempt);
+  headers->Remove(HeaderId::kPillionOperationUrl);
 }
 
 void SetFraming(HeaderList* headers, const BodyFraming& body) {

@@ -84,6 +84,7 @@ class AsyncAction final : public Action {
                                        config.retry_policy().retriable_status_codes().end()};
     attempt_.max_result_bytes = config.max_result_bytes();
     attempt_.redirect_when_done = config.redirect_when_done();
+    attempt_.follow_status = config.follow_status();
     spec_.extra = Encode(attempt_);
     const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
     spec_.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());

@@ -60,6 +60,7 @@ std::string Encode(const AttemptSpec& spec) {
   put("codes", absl::StrJoin(spec.retriable_status_codes, ","));
   put("max_result_bytes", spec.max_result_bytes == 0 ? "" : StrCat(spec.max_result_bytes));
   put("redirect", spec.redirect_when_done ? "1" : "");
+  put("follow_status", spec.follow_status ? "1" : "");
   put("callback", spec.callback ? EncodeCallback(*spec.callback) : "");
   put("path", spec.path);
   put("structured", spec.structured ? "1" : "");
@@ -75,6 +76,7 @@ AttemptSpec DecodeAttemptSpec(std::string_view bytes) {
   if (!fields) return spec;
   for (const auto& [name, value] : *fields) {
     if (name == "retry_on") spec.retry_on = value;
+    if (name == "follow_status") spec.follow_status = true;
     if (name == "callback") spec.callback = DecodeCallback(value);
     if (name == "path") spec.path = value;
     if (name == "authority") spec.authority = value;

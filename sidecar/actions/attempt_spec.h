@@ -33,6 +33,7 @@ struct AttemptSpec {
   std::vector<uint32_t> retriable_status_codes;
   uint64_t max_result_bytes = 0;
   bool redirect_when_done = false;
+  bool follow_status = false;
   std::optional<CallbackSpec> callback;
   // Of a message on its way to a subscription:
   std::string path;

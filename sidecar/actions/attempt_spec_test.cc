@@ -11,6 +11,7 @@ TEST(AttemptSpec, ComesBackAsItWasStored) {
   spec.retriable_status_codes = {429, 503};
   spec.max_result_bytes = uint64_t{1} << 40;
   spec.redirect_when_done = true;
+  spec.follow_status = true;
   spec.path = "/events/order";
   spec.structured = true;
   spec.payload = false;
@@ -28,6 +29,7 @@ TEST(AttemptSpec, ComesBackAsItWasStored) {
   EXPECT_EQ(back.retriable_status_codes, spec.retriable_status_codes);
   EXPECT_EQ(back.max_result_bytes, spec.max_result_bytes);
   EXPECT_TRUE(back.redirect_when_done);
+  EXPECT_TRUE(back.follow_status);
   EXPECT_EQ(back.path, spec.path);
   EXPECT_TRUE(back.structured);
   EXPECT_FALSE(back.payload);
@@ -51,6 +53,7 @@ TEST(AttemptSpec, CostsNothingWhereItSaysNothing) {
   EXPECT_TRUE(back.payload);
   EXPECT_FALSE(back.structured);
   EXPECT_FALSE(back.callback.has_value());
+  EXPECT_FALSE(back.follow_status);
   EXPECT_EQ(back.max_result_bytes, 0u);
 }
 

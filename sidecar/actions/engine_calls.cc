@@ -49,6 +49,15 @@ net::Task<absl::StatusOr<delivery::MessageView>> Cancel(delivery::Engine& engine
   return future.Get(scope);
 }
 
+net::Task<absl::StatusOr<delivery::MessageView>> ReportProgress(delivery::Engine& engine,
+                                                                std::string id,
+                                                                int percent_complete,
+                                                                net::CancelScope& scope) {
+  auto [promise, future] = net::MakeFuture<delivery::MessageView>(scope.loop());
+  engine.ReportProgress(std::move(id), percent_complete, Answering(std::move(promise)));
+  return future.Get(scope);
+}
+
 struct StatusWatch::State {  // the loop's thread only
   std::optional<absl::StatusOr<delivery::MessageView>> unseen;
   net::WaitQueue waiter;

@@ -28,6 +28,11 @@ net::Task<absl::StatusOr<delivery::DeliveryResult>> GetResult(delivery::Engine& 
 net::Task<absl::StatusOr<delivery::MessageView>> Cancel(delivery::Engine& engine, std::string id,
                                                         net::CancelScope& scope);
 
+net::Task<absl::StatusOr<delivery::MessageView>> ReportProgress(delivery::Engine& engine,
+                                                                std::string id,
+                                                                int percent_complete,
+                                                                net::CancelScope& scope);
+
 // Follows the status of an operation or message from a loop.
 class StatusWatch {
  public:

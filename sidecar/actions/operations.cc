@@ -1,6 +1,7 @@
 #include "sidecar/actions/operations.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,9 @@
 #include "sidecar/actions/accepted.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
+#include "sidecar/actions/collect.h"
 #include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/follow.h"
 #include "sidecar/actions/prefer.h"
 #include "sidecar/actions/result.h"
 #include "sidecar/actions/status_json.h"
@@ -24,6 +27,7 @@ using http::HeaderId;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kJson = "application/json";
+constexpr uint64_t kMaxProgressBytes = 4096;
 constexpr net::Duration kMaxWait = std::chrono::seconds(60);
 // A stream of events says something at least this often, so that nobody takes it for dead.
 constexpr net::Duration kHeartbeat = std::chrono::seconds(15);
@@ -82,6 +86,29 @@ class StatusRequest {
       co_return;
     }
     co_await SendResult(call_, *result);
+  }
+
+  // The upstream says how far it is.
+  net::Task<void> Progress() {
+    std::optional<std::string> body = co_await CollectRequestBody(call_, kMaxProgressBytes);
+    if (!body) co_return;
+    const absl::StatusOr<int> percent = ParseProgress(*body);
+    if (!percent.ok()) {
+      const std::string detail(percent.status().message());
+      co_await Fail(call_, 400, "", detail);
+      co_return;
+    }
+    absl::StatusOr<MessageView> view =
+        co_await ReportProgress(call_.services.engine, id_, *percent, call_.scope());
+    if (view.ok()) {
+      http::ResponseHead head;
+      head.status = 204;
+      (void)co_await call_.exchange.SendHead(head, {}, true, call_.scope());
+    } else if (absl::IsFailedPrecondition(view.status())) {
+      co_await Fail(call_, 409, "", "the operation has ended already");
+    } else {
+      co_await FailUnknown(view.status());
+    }
   }
 
   net::Task<void> Cancel() {
@@ -196,6 +223,10 @@ class StatusRequest {
 
 }  // namespace
 
+bool IsProgressReport(const Call& call) {
+  return call.path.starts_with(kOperations) && call.exchange.request().method == "PATCH";
+}
+
 net::Task<void> ServeOperations(Call& call) {
   call.record.mode = "status";
   std::string_view rest = call.path;
@@ -216,9 +247,12 @@ net::Task<void> ServeOperations(Call& call) {
     co_await request.Status();
   } else if (!result && operation && method == "DELETE") {
     co_await request.Cancel();
+  } else if (!result && operation && method == "PATCH") {
+    co_await request.Progress();
   } else {
     http::Problem problem(405, "", StrCat(method, " is not possible here"));
-    problem.headers.emplace_back("allow", operation && !result ? "GET, HEAD, DELETE" : "GET, HEAD");
+    problem.headers.emplace_back("allow",
+                                 operation && !result ? "GET, HEAD, DELETE, PATCH" : "GET, HEAD");
     co_await Fail(call, std::move(problem));
   }
 }

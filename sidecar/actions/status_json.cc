@@ -40,7 +40,12 @@ bool IsOperation(const MessageView& view) {
 
 std::string_view StateOf(const MessageView& view) {
   DeliveryState state = DeliveryState::kSucceeded;
-  if (view.deliveries.size() == 1) return delivery::DeliveryStateName(view.deliveries[0].state);
+  if (view.deliveries.size() == 1) {
+    const DeliveryView& delivery = view.deliveries[0];
+    // What the upstream works on runs, whether it is asked about it just now or not.
+    const bool runs = delivery.continues && !delivery::IsFinal(delivery.state);
+    return runs ? "running" : delivery::DeliveryStateName(delivery.state);
+  }
   for (const DeliveryView& delivery : view.deliveries) {
     if (delivery.state == DeliveryState::kRunning) return "running";
     if (delivery.state == DeliveryState::kPending) state = DeliveryState::kPending;
@@ -59,7 +64,12 @@ Json StatusJson(const MessageView& view, std::string_view authority) {
   json["status"] = std::string(StateOf(view));
   json["createdAt"] = TimeText(view.message.created_at);
   if (operation && !view.deliveries.empty()) {
-    json.update(DeliveryJson(view.deliveries[0]));
+    const DeliveryView& delivery = view.deliveries[0];
+    const bool succeeded = delivery.state == DeliveryState::kSucceeded;
+    if (delivery.percent_complete) {
+      json["percentComplete"] = succeeded ? 100 : *delivery.percent_complete;
+    }
+    json.update(DeliveryJson(delivery));
   } else {
     json["topic"] = view.message.topic;
     json["deliveries"] = Json::array();

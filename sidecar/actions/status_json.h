@@ -8,13 +8,10 @@
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "sidecar/actions/status_paths.h"
 #include "sidecar/delivery/model.h"
 
 namespace pillion::sidecar {
-
-inline constexpr std::string_view kOperations = "/.pillion/operations/";
-inline constexpr std::string_view kMessages = "/.pillion/messages/";
-inline constexpr std::string_view kResult = "/result";
 
 // RFC 3339, in UTC, to the millisecond.
 std::string TimeText(absl::Time time);

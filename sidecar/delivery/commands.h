@@ -29,6 +29,11 @@ struct HeldCommand {
   bool discard = false;
   std::string attributes;  // instead of those it has; empty: it keeps them
 };
+struct ProgressCommand {
+  std::string id;
+  int percent_complete = 0;
+  Callback<MessageView> done;
+};
 struct HurryCommand {
   std::string cluster;
 };
@@ -60,8 +65,8 @@ struct ChangeCommand {
 };
 
 using Command = std::variant<AcceptCommand, CompleteCommand, HeldCommand, CancelCommand,
-                             HurryCommand, GetCommand, GetResultCommand, WatchCommand,
-                             UnwatchCommand, ListCommand, ChangeCommand>;
+                             ProgressCommand, HurryCommand, GetCommand, GetResultCommand,
+                             WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

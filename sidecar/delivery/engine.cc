@@ -139,6 +139,10 @@ void Engine::Cancel(std::string id, Callback<MessageView> done) {
   Ask(CancelCommand{std::move(id), std::move(done)});
 }
 
+void Engine::ReportProgress(std::string id, int percent_complete, Callback<MessageView> done) {
+  Ask(ProgressCommand{std::move(id), percent_complete, std::move(done)});
+}
+
 WatchId Engine::Watch(std::string id, Callback<MessageView> on_change) {
   const WatchId watch = next_watch_++;
   Ask(WatchCommand{watch, std::move(id), std::move(on_change)});

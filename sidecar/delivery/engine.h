@@ -112,6 +112,9 @@ class Engine {
   // final already.
   void Cancel(std::string id, Callback<MessageView> done);
 
+  // Notes how far an operation is, 0 to 100. NotFound; FailedPrecondition: it has ended.
+  void ReportProgress(std::string id, int percent_complete, Callback<MessageView> done);
+
   // Calls `on_change` with the present status, and again after each change until all is final
   // (which is the last call) or Unwatch. An error ends the watch: NotFound, ResourceExhausted (too
   // many watches), Cancelled. A call that is under way when Unwatch returns may still come.

@@ -139,6 +139,9 @@ struct ClaimedDelivery {
   std::optional<std::string> ordering_key;
   DeliverySpec spec;
   int attempt = 1;
+  // AttemptOutcome::resume of the outcome before; then the message comes without its body. Empty:
+  // from the beginning.
+  std::string resume;
 };
 
 // How an attempt ended.
@@ -149,10 +152,14 @@ struct AttemptOutcome {
     kPermanentFailure,  // -> failed
     kAborted,           // stopped by us (shutdown): -> pending, and the attempt does not count
     kPostponed,  // it could not be sent: -> pending, and it does not count, so goes on for ever
+    kContinue,   // the destination works on: -> pending; the next one continues from `resume`, and
+                 // is no attempt of its own
   };
   Verdict verdict = Verdict::kSuccess;
-  // kRetry: at least so long, up to max_interval. kPostponed: just so long.
+  // kRetry: at least so long, up to max_interval. kPostponed, kContinue: just so long.
   absl::Duration retry_after = absl::ZeroDuration();
+  std::string resume;  // kContinue: what the next one has to know, not empty; the engine keeps it
+  std::optional<int> percent_complete;  // kContinue: 0 to 100, if it is known
   Answer answer;
   std::string error;  // for a person; what went wrong if there was no answer
 };
@@ -165,12 +172,14 @@ struct DeliveryView {
   DeliveryState state = DeliveryState::kPending;
   bool behind_key = false;  // pending because an earlier delivery of its key is not final
   bool held = false;        // pending because its message is held
+  bool continues = false;   // not final, and the destination works on it (kContinue)
   FailureReason reason = FailureReason::kNone;
   int attempts = 0;                           // begun so far
   std::optional<absl::Time> next_attempt_at;  // pending, not behind its key and not held
   std::optional<absl::Time> started_at;       // of the latest attempt
   std::optional<absl::Time> finished_at;
-  int last_status = 0;  // 0: none yet, or no answer
+  std::optional<int> percent_complete;  // 0 to 100, as the destination has said last
+  int last_status = 0;                  // 0: none yet, or no answer
   std::string last_error;
   std::string callback_id;  // of the message that announces the end; empty: there is none (yet)
   std::string extra;        // DeliverySpec::extra

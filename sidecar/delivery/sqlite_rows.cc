@@ -61,6 +61,9 @@ StoredDelivery ReadDelivery(const Query& query, int first) {
   const std::optional<std::string> callback = query.GetOptionalText(column++);
   spec.callback = callback.has_value();
   view.callback_id = callback.value_or("");
+  view.continues = query.GetInt(column++) != 0;
+  if (!query.IsNull(column)) view.percent_complete = static_cast<int>(query.GetInt(column));
+  ++column;
   spec.extra = query.GetText(column++);
   view.extra = spec.extra;
   delivery.ref.target = view.target;

@@ -29,7 +29,8 @@ constexpr int kApplicationId = 0x50696c6e;
 // needed; NULL for never.
 //
 // delivery.callback: the id of the message that announces the end of the operation; '' if it has
-// not ended, NULL if it is not to be announced.
+// not ended, NULL if it is not to be announced. delivery.resume: what the
+// next attempt continues from; NULL: from the beginning.
 constexpr char kSchema[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
@@ -88,7 +89,9 @@ CREATE TABLE delivery(
   dead_letter_retention INTEGER NOT NULL,
   concurrency INTEGER NOT NULL,
   extra BLOB NOT NULL,
-  callback TEXT
+  callback TEXT,
+  resume BLOB,
+  percent_complete INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX delivery_id ON delivery(id) WHERE ordinal > 0;
 CREATE INDEX delivery_active ON delivery(state, target, due_at) WHERE state <= 2;
@@ -106,8 +109,10 @@ CREATE TABLE result(
 
 // What leads from version n to n + 1 is at n - 1.
 constexpr const char* kUpgrades[] = {
-    // 2: deliveries can be held, and have callbacks
-    "ALTER TABLE delivery ADD COLUMN callback TEXT;",
+    // 2: deliveries can be held, have callbacks, and be continued
+    "ALTER TABLE delivery ADD COLUMN callback TEXT;"
+    "ALTER TABLE delivery ADD COLUMN resume BLOB;"
+    "ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

@@ -67,20 +67,26 @@ constexpr Source kSources[] = {
      " CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.state <= 2 AND d.state = 1 AND d.target = ? ORDER BY d.due_at, d.seq LIMIT 1"},
     {&S::claim,
-     "UPDATE delivery SET state = 2, attempts = attempts + 1, due_at = NULL, started_at = ?1, "
-     "lease_owner = ?2,"
+     "UPDATE delivery SET state = 2, attempts = attempts + (resume IS NULL), due_at = NULL, "
+     "started_at = CASE WHEN resume IS NULL THEN ?1 ELSE started_at END, lease_owner = ?2,"
      " lease_until = CASE WHEN attempt_timeout >= 0 THEN ?1 + attempt_timeout + ?3 END WHERE seq = "
      "?4 AND state = 1"
      " RETURNING seq"},
     {&S::load_claimed,
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS
-     ", m.attributes, m.headers, m.body"
+     ", m.attributes, m.headers, CASE WHEN d.resume IS NULL THEN m.body ELSE x'' END, "
+     "coalesce(d.resume, x'')"
      " FROM delivery d JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.seq = ?"},
     {&S::reschedule,
-     "UPDATE delivery SET state = 1, due_at = ?, attempts = attempts - ?, last_status = ?, "
+     "UPDATE delivery SET state = 1, due_at = ?, attempts = attempts - CASE WHEN resume IS NULL "
+     "THEN ? "
+     "ELSE 0 END, last_status = ?, "
      "last_error = ?,"
      " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
+
+    {&S::set_resume, "UPDATE delivery SET resume = ? WHERE seq = ?"},
+    {&S::set_progress, "UPDATE delivery SET percent_complete = ? WHERE seq = ?"},
 
     {&S::targets_of_cluster,
      "SELECT DISTINCT t.kind, t.name FROM delivery d JOIN target t ON t.id = d.target"
@@ -93,7 +99,7 @@ constexpr Source kSources[] = {
     {&S::finish,
      "UPDATE delivery SET state = ?, reason = ?, due_at = NULL, deadline_at = ?, finished_at = ?,"
      " last_status = coalesce(?, last_status), last_error = coalesce(?, last_error),"
-     " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
+     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ?"},
     {&S::put_result,
      "INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES(?, ?, ?, ?)"},
     {&S::delete_result, "DELETE FROM result WHERE seq = ?"},
@@ -106,7 +112,8 @@ constexpr Source kSources[] = {
     {&S::replay,
      "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, started_at = NULL, finished_at = "
      "NULL, reason = 0,"
-     " callback = CASE WHEN callback IS NOT NULL THEN '' END, deadline_at = ?3 + (SELECT "
+     " callback = CASE WHEN callback IS NOT NULL THEN '' END, percent_complete = NULL, deadline_at "
+     "= ?3 + (SELECT "
      "expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
      " WHERE seq = ?4"},

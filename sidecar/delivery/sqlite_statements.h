@@ -14,7 +14,8 @@ struct SqliteStatements {
   Statement find_target, insert_target, all_targets;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
   Statement held_messages, set_attributes, place;
-  Statement recover, next_due, claim, load_claimed, reschedule, targets_of_cluster, make_due;
+  Statement recover, next_due, claim, load_claimed, reschedule, set_resume, set_progress,
+      targets_of_cluster, make_due;
   Statement state_of, finish, put_result, delete_result, first_of_key, set_callback, replay;
   Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
       set_deadline;

@@ -252,6 +252,7 @@ absl::StatusOr<std::optional<ClaimedDelivery>> SqliteStore::Claim(RowId row, abs
   claimed.ordering_key = std::move(stored.view.ordering_key);
   claimed.spec = std::move(stored.spec);
   claimed.attempt = stored.view.attempts;
+  claimed.resume = load.GetText(kDeliveryColumns + kSummaryColumns + 3);
   return claimed;
 }
 
@@ -264,6 +265,14 @@ absl::Status SqliteStore::Reschedule(RowId row, absl::Time due_at, bool counts, 
       .Text(last_error)
       .Int(row)
       .Run();
+}
+
+absl::Status SqliteStore::SetResume(RowId row, std::string_view resume) {
+  return Query(database_, statements_->set_resume).Blob(resume).Int(row).Run();
+}
+
+absl::Status SqliteStore::SetProgress(RowId row, int percent_complete) {
+  return Query(database_, statements_->set_progress).Int(percent_complete).Int(row).Run();
 }
 
 absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now) {

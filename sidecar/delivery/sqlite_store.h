@@ -60,6 +60,8 @@ class SqliteStore : public Store {
                                                        const Lease& lease) override;
   absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                           std::string_view last_error) override;
+  absl::Status SetResume(RowId row, std::string_view resume) override;
+  absl::Status SetProgress(RowId row, int percent_complete) override;
   absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;

@@ -185,7 +185,8 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndKeepsWhatIsStored) {
     ASSERT_TRUE((*store)->Commit().ok());
   }
   Execute(DatabaseIn(directory),
-          "ALTER TABLE delivery DROP COLUMN callback; PRAGMA user_version = 1");
+          "ALTER TABLE delivery DROP COLUMN callback; ALTER TABLE delivery DROP COLUMN resume;"
+          "ALTER TABLE delivery DROP COLUMN percent_complete; PRAGMA user_version = 1");
   {
     const auto store = SqliteStore::Open(directory);
     ASSERT_TRUE(store.ok()) << store.status();

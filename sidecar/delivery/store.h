@@ -179,13 +179,16 @@ class Store {
   virtual absl::Status Recover(absl::Time now) = 0;
   virtual absl::StatusOr<std::vector<TargetDue>> PendingTargets() = 0;
   virtual absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) = 0;
-  // Pending becomes running, with one attempt more. Nothing if it is not pending any more. `claim`
-  // is left to the engine.
+  // Pending becomes running, with one attempt more unless it continues. Nothing if it is not
+  // pending any more. `claim` is left to the engine.
   virtual absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                                const Lease& lease) = 0;
-  // Running becomes pending. `counts`: whether the attempt does.
+  // Running becomes pending. `counts`: whether the attempt does, unless it continued one.
   virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
                                   std::string_view last_error) = 0;
+  // From now on the delivery continues from `resume`: claiming it again is no new attempt.
+  virtual absl::Status SetResume(RowId row, std::string_view resume) = 0;
+  virtual absl::Status SetProgress(RowId row, int percent_complete) = 0;
   // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
   // longer. Returns the targets of that.
   virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
@@ -194,8 +197,8 @@ class Store {
                                                            const Ending& ending) = 0;
   // Notes the id of the message that announces the end of this delivery.
   virtual absl::Status SetCallback(RowId row, std::string_view message_id) = 0;
-  // Final becomes pending, with no attempts and its whole lifetime before it. Its answer is
-  // deleted.
+  // Final becomes pending, from the beginning, with no attempts and its whole lifetime before it.
+  // Its answer is deleted.
   virtual absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) = 0;
   // Deletes a final delivery, and its message with the last one.
   virtual absl::StatusOr<Deleted> Drop(RowId row, absl::Time now) = 0;

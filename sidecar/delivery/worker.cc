@@ -252,6 +252,7 @@ void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::
   for (size_t i = applied; i < writes.size(); ++i) {
     if (auto* accept = std::get_if<AcceptCommand>(&writes[i])) accept->done(Copy(error));
     if (auto* cancel = std::get_if<CancelCommand>(&writes[i])) cancel->done(Copy(error));
+    if (auto* progress = std::get_if<ProgressCommand>(&writes[i])) progress->done(Copy(error));
     if (auto* change = std::get_if<ChangeCommand>(&writes[i])) change->done(Copy(error));
   }
 }

@@ -119,12 +119,14 @@ class Worker {
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
+  absl::Status ApplyProgress(ProgressCommand& command);
   absl::Status ApplyHurry(const HurryCommand& command);
   absl::Status ApplyRelease(const HeldCommand& command);
   absl::Status ApplyDiscard(const HeldCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
+  absl::Status Continue(const Running& running, const AttemptOutcome& outcome);
   absl::Status EndDelivery(const DeliveryEntry& entry, Ending ending);
   absl::Status Announce(const DeliveryEntry& entry);
   absl::Status ApplyDeadlines();

@@ -55,6 +55,7 @@ absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done
 absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
+  if (auto* progress = std::get_if<ProgressCommand>(&command)) return ApplyProgress(*progress);
   if (auto* hurry = std::get_if<HurryCommand>(&command)) return ApplyHurry(*hurry);
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
@@ -204,6 +205,7 @@ absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
   if (outcome.verdict == Verdict::kAborted || outcome.verdict == Verdict::kPostponed) {
     return Retry(running, outcome);
   }
+  if (outcome.verdict == Verdict::kContinue) return Continue(running, outcome);
   if (outcome.verdict == Verdict::kRetry &&
       running.attempt <= running.entry.spec.retry.num_retries) {
     return Retry(running, outcome);
@@ -252,6 +254,18 @@ absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome
   MarkChanged(running.entry.message_id);
   return store_->Reschedule(running.entry.ref.row, due_at, counts, outcome.answer.status,
                             outcome.error);
+}
+
+absl::Status Worker::Continue(const Running& running, const AttemptOutcome& outcome) {
+  const absl::Time due_at = now_ + outcome.retry_after;
+  ++effects_.counts.pending;
+  scheduler_.AddDue(running.entry.ref.target, due_at);
+  MarkChanged(running.entry.message_id);
+  PILLION_RETURN_IF_ERROR(store_->Reschedule(running.entry.ref.row, due_at, /*counts=*/true,
+                                             outcome.answer.status, outcome.error));
+  PILLION_RETURN_IF_ERROR(store_->SetResume(running.entry.ref.row, outcome.resume));
+  if (!outcome.percent_complete.has_value()) return absl::OkStatus();
+  return store_->SetProgress(running.entry.ref.row, *outcome.percent_complete);
 }
 
 absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
@@ -343,6 +357,25 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   absl::StatusOr<MessageView> reply = absl::FailedPreconditionError("all of it has ended already");
   if (canceled) {
     PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
+  }
+  effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ApplyProgress(ProgressCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, store_->Find(command.id));
+  absl::StatusOr<MessageView> reply =
+      absl::NotFoundError(absl::StrCat("no operation with the id ", command.id));
+  if (message.has_value() && message->summary.kind == MessageKind::kAsync &&
+      message->deliveries.size() == 1) {
+    const StoredDelivery& delivery = message->deliveries[0];
+    if (IsFinal(delivery.view.state)) {
+      reply = absl::FailedPreconditionError("the operation has ended");
+    } else {
+      PILLION_RETURN_IF_ERROR(store_->SetProgress(delivery.ref.row, command.percent_complete));
+      PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
+      MarkChanged(message->summary.id);
+    }
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
   return absl::OkStatus();

@@ -28,8 +28,10 @@ using Json = nlohmann::json;
 // thread, which must live as long as the process does.
 class SidecarProcess {
  public:
-  // Its store is a new directory, or `store`. `more`: lines of YAML for the end of its bootstrap.
-  explicit SidecarProcess(std::string policy, std::string store = "", std::string more = "");
+  // Its store is a new directory, or `store`. `more`: lines of YAML for the end of its bootstrap,
+  // after the first of the listeners. `address`: the node's.
+  explicit SidecarProcess(std::string policy, std::string store = "", std::string more = "",
+                          std::string address = "");
 
   // Starts, and waits until it is ready. Again after its end: on the same store, with other ports.
   absl::Status Start();
