@@ -56,44 +56,38 @@ net::Task<void> Proxy::Serve(Call& call, const Snapshot* snapshot) {
   if (exchange.parse_error()) {
     stats_->cx_protocol_error.Add();
     if (exchange.parse_error()->status == 408) stats_->rq_timeout.Add();
-    co_await Fail(call, exchange.parse_error()->status, "DPE", exchange.parse_error()->reason);
-    co_return;
+    return Fail(call, exchange.parse_error()->status, "DPE", exchange.parse_error()->reason);
   }
   http::RequestHead& request = call.request();
   const http::NormalizedPath normalized = http::NormalizePath(request.path, &call.path_scratch);
   if (normalized.error != nullptr) {
-    co_await Fail(call, 400, "DPE", normalized.error);
-    co_return;
+    return Fail(call, 400, "DPE", normalized.error);
   }
   call.path = normalized.path;
   if (http::ViaContains(request.headers, via_)) {
     const std::string detail = StrCat("the call has been here before (via ", via_,
                                       "): its route leads back to this sidecar");
-    co_await Fail(call, 508, "", detail);
-    co_return;
+    return Fail(call, 508, "", detail);
   }
   Identify(call);
   if (direction_ == Direction::kOutbound ? call.path.starts_with(kOwnPaths)
                                          : IsProgressReport(call)) {
-    co_await ServeOperations(call);
-    co_return;
+    return ServeOperations(call);
   }
   if (snapshot == nullptr) {
-    co_await Fail(call, 503, "NR",
-                  "no policy has arrived yet: is control running, or a policy file named?");
-    co_return;
+    return Fail(call, 503, "NR",
+                "no policy has arrived yet: is control running, or a policy file named?");
   }
   const routing::HeaderListLookup headers(request.headers);
   const routing::RequestView view{request.method, request.authority, call.path, request.query,
                                   headers};
   call.route = snapshot->routes->Match(view);
   if (call.route == nullptr) {
-    co_await ServeNoRoute(call, *snapshot);
-    co_return;
+    return ServeNoRoute(call, *snapshot);
   }
   call.record.route = call.route->name;
   call.record.virtual_host = call.route->virtual_host->name();
-  co_await snapshot->actions[call.route->index]->Run(call);
+  return snapshot->actions[call.route->index]->Run(call);
 }
 
 net::Task<void> Proxy::ServeNoRoute(Call& call, const Snapshot& snapshot) {
@@ -142,7 +136,7 @@ void Proxy::Begin(Call& call) {
 
 void Proxy::End(Call& call) {
   const http::ServerExchange& exchange = call.exchange;
-  const int64_t duration = Micros(net::Clock::now() - exchange.start_time());
+  const int64_t duration = Micros(services_.loop.now() - exchange.start_time());
   stats_->rq_active.Subtract();
   stats_->rq_xx.Add(exchange.response_status());
   stats_->rq_time.RecordMicros(static_cast<uint64_t>(duration));

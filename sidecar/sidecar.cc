@@ -23,6 +23,9 @@ namespace {
 
 constexpr log::Logger kLog("sidecar");
 
+// Next to one instance of a service more would only cost memory.
+constexpr unsigned kDefaultWorkers = 2;
+
 // How long the last commits may take. Normally they take milliseconds.
 constexpr auto kStorePatience = std::chrono::seconds(10);
 
@@ -72,6 +75,14 @@ std::shared_ptr<const config::v1::Policy> VisibleTo(
     if (!routing::IsVisibleTo(service, hosts.Get(i))) hosts.DeleteSubrange(i, 1);
   }
   return visible;
+}
+
+absl::flat_hash_map<std::string, int> DeliveryLimits(const config::v1::Policy& policy) {
+  absl::flat_hash_map<std::string, int> limits;
+  for (const config::v1::Cluster& cluster : policy.clusters()) {
+    limits.emplace(cluster.name(), static_cast<int>(cluster.circuit_breakers().max_deliveries()));
+  }
+  return limits;
 }
 
 }  // namespace
@@ -137,6 +148,8 @@ absl::Status Sidecar::OpenStore() {
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();
   options.callback_of = CallbackOf;
+  options.max_pending = static_cast<int64_t>(bootstrap_.store().max_pending());
+  options.max_store_bytes = static_cast<int64_t>(bootstrap_.store().max_bytes());
   engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
   return absl::OkStatus();
 }
@@ -166,7 +179,7 @@ absl::Status Sidecar::OpenWorkers() {
   };
 
   size_t count = bootstrap_.runtime().workers();
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  if (count == 0) count = std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultWorkers);
   for (size_t i = 0; i < count; ++i) {
     absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, worker_options_);
     if (!worker.ok()) {
@@ -279,6 +292,7 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
   absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
       CompileSnapshot(std::move(policy), version, clusters_);
   if (!snapshot.ok()) return snapshot.status();
+  engine_->LimitClusters(DeliveryLimits(*(*snapshot)->policy));
   // First the workers, then /ready: a call made after it said yes finds the policy.
   for (std::unique_ptr<Worker>& worker : workers_) worker->SetSnapshot(*snapshot);
   {
@@ -296,7 +310,7 @@ int Sidecar::Run() {
     for (const std::unique_ptr<Worker>& worker : workers_) worker->Collect(builder);
     clusters_.Collect(builder);
     access_log_->Collect(builder);
-    admin::CollectDeliveries(builder, engine_->stats());
+    admin::CollectDeliveries(builder, *engine_);
     admin::CollectPolicy(builder, source_state());
   }));
   std::string why_no_io_uring;

@@ -103,6 +103,8 @@ virtual host 'orders': yes: 'Orders:8080' is 'orders'
       broker: embedded
       payload: FULL
       max_request_bytes: 8MiB
+      delay: 0s
+      max_delay: 0s
 )",
          "");
 }

@@ -63,6 +63,7 @@ class Checker {
   void CheckText(const Message& message, const FieldDescriptor& field, int index,
                  const std::string& text);
   void CheckRange(const Message& message, const FieldDescriptor& field, int index);
+  void CheckBelow(const Message& message, const FieldDescriptor& field);
   void CheckPresence(const Message& message, const FieldDescriptor& field);
   // nullopt: there is no condition, or nobody can know because the field that it is about is bad.
   std::optional<bool> ConditionHolds(std::string_view condition, const Message& message) const;
@@ -309,6 +310,22 @@ void Checker::CheckRange(const Message& message, const FieldDescriptor& field, i
   if (!rules.max().empty() && compare(rules.max()) > 0) {
     Error(At(message, &field, index), StrCat("must be at most ", rules.max()));
   }
+  if (!rules.below().empty()) CheckBelow(message, field);
+}
+
+void Checker::CheckBelow(const Message& message, const FieldDescriptor& field) {
+  const FieldDescriptor& sibling =
+      *FieldsNamed(*message.GetDescriptor(), RulesOf(field).below()).front();
+  if (IsBad(message, sibling)) return;
+  const auto value = [&](const FieldDescriptor& of) {
+    return ToAbslDuration(static_cast<const google::protobuf::Duration&>(
+        message.GetReflection()->GetMessage(message, &of)));
+  };
+  const absl::Duration limit =
+      IsSet(message, sibling) ? value(sibling) : *ParseDuration(RulesOf(sibling).default_value());
+  if (value(field) < limit) return;
+  Error(At(message, &field),
+        StrCat("must be below '", sibling.name(), "', which is ", DurationText(limit)));
 }
 
 void Checker::CheckUniqueElements(const Message& message, const FieldDescriptor& list) {

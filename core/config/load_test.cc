@@ -331,6 +331,12 @@ constexpr Mistake kRoutes[] = {
      "p.yaml:6:48: virtual_hosts[0].routes[0].emit: makes sense only with 'route'\n"},
     {ROUTE("match: {prefix: /}, async: {cluster: c, wait: 2m}"),
      "p.yaml:6:47: virtual_hosts[0].routes[0].async.wait: must be at most 60s\n"},
+    {ROUTE("match: {prefix: /}, async: {cluster: c, delay: 24h}"),
+     "p.yaml:6:48: virtual_hosts[0].routes[0].async.delay: must be below 'expires_after', which is "
+     "24h\n"},
+    {ROUTE("match: {prefix: /}, async: {cluster: c, delay: 2m, expires_after: 90s}"),
+     "p.yaml:6:48: virtual_hosts[0].routes[0].async.delay: must be below 'expires_after', which is "
+     "1m30s\n"},
     {ROUTE("match: {prefix: /}, publish: {topic: 'a..b', broker: b}"),
      "p.yaml:6:38: virtual_hosts[0].routes[0].publish.topic: expected a topic such as "
      "order.changed, found 'a..b'\n"

@@ -17,6 +17,10 @@ namespace {
 
 constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY |
                              IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+// Of a directory on the way: that something in it is another now. Who else writes there is of no
+// interest, and may be busy (/tmp).
+constexpr uint32_t kEventsOnTheWay =
+    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr int kMaxSymlinks = 40;  // as the kernel: path_resolution(7)
 
 std::string ReadLink(const std::string& path) {
@@ -69,7 +73,7 @@ void PathEvents::Walk(const std::string& path) {
     const std::string name = components.front();
     components.pop_front();
     if (name == ".") continue;
-    ListenIn(at, name);
+    ListenIn(at, name, components.empty() ? kEvents : kEventsOnTheWay);
     const std::string next = at == "/" ? absl::StrCat("/", name) : absl::StrCat(at, "/", name);
     struct stat info;
     if (lstat(next.c_str(), &info) != 0) return;
@@ -93,13 +97,14 @@ void PathEvents::Walk(const std::string& path) {
   }
 }
 
-void PathEvents::ListenIn(const std::string& directory, const std::string& name) {
-  const int watch = inotify_add_watch(fd_, directory.c_str(), kEvents | IN_ONLYDIR);
+void PathEvents::ListenIn(const std::string& directory, const std::string& name, uint32_t events) {
+  // IN_MASK_ADD: the directory may also be one of those whose files are listened to.
+  const int watch = inotify_add_watch(fd_, directory.c_str(), events | IN_ONLYDIR | IN_MASK_ADD);
   if (watch >= 0) interests_[watch].names.insert(name);
 }
 
 void PathEvents::ListenToAllOf(const std::string& directory) {
-  const int watch = inotify_add_watch(fd_, directory.c_str(), kEvents | IN_ONLYDIR);
+  const int watch = inotify_add_watch(fd_, directory.c_str(), kEvents | IN_ONLYDIR | IN_MASK_ADD);
   if (watch < 0) return;
   interests_[watch].every_name = true;
   for (const std::string& name : NamesIn(directory)) {

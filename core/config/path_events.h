@@ -48,7 +48,7 @@ class PathEvents {
   };
 
   void Walk(const std::string& path);
-  void ListenIn(const std::string& directory, const std::string& name);
+  void ListenIn(const std::string& directory, const std::string& name, uint32_t events);
   void ListenToAllOf(const std::string& directory);
   bool Concerns(const inotify_event& event);
 

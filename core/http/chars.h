@@ -4,8 +4,14 @@
 #ifndef PILLION_CORE_HTTP_CHARS_H_
 #define PILLION_CORE_HTTP_CHARS_H_
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -51,12 +57,16 @@ inline constexpr std::array<uint8_t, 256> kCharClass = internal::MakeCharClasses
 
 inline bool Is(char c, CharClass bits) { return (kCharClass[static_cast<uint8_t>(c)] & bits) != 0; }
 
+// How many bytes of a class `text` begins with.
+inline size_t CountLeading(std::string_view text, CharClass bits) {
+  size_t count = 0;
+  while (count < text.size() && Is(text[count], bits)) ++count;
+  return count;
+}
+
 // True if every byte of `text` is of a class; true for "".
 inline bool All(std::string_view text, CharClass bits) {
-  for (char c : text) {
-    if (!Is(c, bits)) return false;
-  }
-  return true;
+  return CountLeading(text, bits) == text.size();
 }
 
 // A method or a header name.
@@ -81,9 +91,10 @@ inline std::string_view TrimOws(std::string_view text) {
   return text;
 }
 
-// The first control character other than tab in [p, end), or end. Looks at eight bytes a step: most
-// of a head has none.
-inline const char* FindControl(const char* p, const char* end) {
+namespace internal {
+
+// FindControl() of eight bytes a step.
+inline const char* FindControlByWords(const char* p, const char* end) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHigh = 0x8080808080808080;
   while (end - p >= 8) {
@@ -106,6 +117,40 @@ inline const char* FindControl(const char* p, const char* end) {
   }
   while (p != end && Is(*p, kFieldChar)) ++p;
   return p;
+}
+
+}  // namespace internal
+
+// The first control character other than tab in [p, end), or end. Looks at 16 bytes a step where
+// the machine is known to: most of a head has none.
+inline const char* FindControl(const char* p, const char* end) {
+#ifdef __SSE2__
+  while (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i below_space = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    const __m128i is_tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    const __m128i is_delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    const __m128i control = _mm_or_si128(_mm_andnot_si128(is_tab, below_space), is_delete);
+    const auto found = static_cast<unsigned>(_mm_movemask_epi8(control));
+    if (found != 0) return p + std::countr_zero(found);
+    p += 16;
+  }
+#endif
+  return internal::FindControlByWords(p, end);
+}
+
+// The first `c` in [p, end), or end. For what is expected within a few bytes.
+inline const char* FindNear(char c, const char* p, const char* end) {
+#ifdef __SSE2__
+  if (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto found =
+        static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))));
+    if (found != 0) return p + std::countr_zero(found);
+    p += 16;
+  }
+#endif
+  return std::find(p, end, c);
 }
 
 }  // namespace pillion::http

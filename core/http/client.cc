@@ -16,19 +16,13 @@ net::Task<absl::StatusOr<std::unique_ptr<ClientConnection>>> ClientConnection::O
 ClientConnection::ClientConnection(net::Socket socket)
     : socket_(std::move(socket)), reader_(socket_, in_) {}
 
-net::Task<absl::Status> ClientConnection::SendHead(const RequestHead& head, BodyFraming framing,
-                                                   std::string_view first, bool end,
-                                                   net::CancelScope& scope) {
+MessageSend ClientConnection::SendHead(const RequestHead& head, BodyFraming framing,
+                                       std::string_view first, bool end, net::CancelScope& scope) {
   writer_.emplace(socket_);
   method_ = head.method == "HEAD" ? "HEAD" : "GET";
   answer_begun_ = false;
   keep_alive_ = false;
   return writer_->SendHead(head, framing, first, end, scope);
-}
-
-net::Task<absl::Status> ClientConnection::SendBody(std::string_view piece, bool end,
-                                                   net::CancelScope& scope) {
-  return writer_->SendBody(piece, end, scope);
 }
 
 net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, ResponseHead* head,
@@ -59,11 +53,7 @@ net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, Res
 }
 
 void ClientConnection::TakeHead(const ResponseHead& head, size_t head_size) {
-  // The views of the head point into these bytes: they stay, and what follows is the new input.
-  net::Buffer rest;
-  rest.Append(in_.view().substr(head_size));
-  head_bytes_ = std::move(in_);
-  in_ = std::move(rest);
+  head_bytes_ = in_.TakeFront(head_size);
   if (head.status != 101 && head.status < 200) return;
   reader_.Start(head.body);
   keep_alive_ = head.keep_alive && head.status != 101;

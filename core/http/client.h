@@ -31,9 +31,11 @@ class ClientConnection {
 
   // Begins an exchange. `head.headers` must say what `framing` says (SetFraming in header_rules.h).
   // Errors: the scope's, the socket's.
-  net::Task<absl::Status> SendHead(const RequestHead& head, BodyFraming framing,
-                                   std::string_view first, bool end, net::CancelScope& scope);
-  net::Task<absl::Status> SendBody(std::string_view piece, bool end, net::CancelScope& scope);
+  MessageSend SendHead(const RequestHead& head, BodyFraming framing, std::string_view first,
+                       bool end, net::CancelScope& scope);
+  MessageSend SendBody(std::string_view piece, bool end, net::CancelScope& scope) {
+    return writer_->SendBody(piece, end, scope);
+  }
   bool request_done() const { return writer_ && writer_->done(); }
   uint64_t request_bytes() const { return writer_ ? writer_->bytes() : 0; }
 

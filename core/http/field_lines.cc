@@ -1,6 +1,6 @@
 #include "core/http/field_lines.h"
 
-#include <limits>
+#include <charconv>
 #include <optional>
 
 #include "core/http/chars.h"
@@ -8,24 +8,26 @@
 namespace pillion::http::internal {
 namespace {
 
-const char* WhyNotAName(char at, bool empty) {
-  if (empty && (at == ' ' || at == '\t')) return "folded header line";
-  if (empty && at == ':') return "empty header name";
+size_t Size(const char* begin, const char* end) { return static_cast<size_t>(end - begin); }
+
+const char* WhyNotAName(const char* p, const char* end) {
+  const char* const name = p;
+  while (p != end && Is(*p, kTokenChar)) ++p;
+  const char at = p == end ? '\r' : *p;
+  const bool space = at == ' ' || at == '\t';
+  if (p == name && space) return "folded header line";
+  if (p == name && at == ':') return "empty header name";
   if (at == '\r') return "header line without a colon";
-  if (at == ' ' || at == '\t') return "white space in a header name or before its colon";
+  if (space) return "white space in a header name or before its colon";
   return "invalid character in a header name";
 }
 
 // The number in `digits`, or nothing if it is not one or 2^63 or more.
 std::optional<uint64_t> ParseLength(std::string_view digits) {
-  if (digits.empty()) return std::nullopt;
+  const char* const end = digits.data() + digits.size();
   uint64_t value = 0;
-  for (char c : digits) {
-    if (!Is(c, kDigit)) return std::nullopt;
-    const uint64_t digit = static_cast<uint64_t>(c - '0');
-    if (value > (uint64_t{std::numeric_limits<int64_t>::max()} - digit) / 10) return std::nullopt;
-    value = value * 10 + digit;
-  }
+  const auto [parsed, error] = std::from_chars(digits.data(), end, value);
+  if (error != std::errc() || parsed != end || value >> 63 != 0) return std::nullopt;
   return value;
 }
 
@@ -35,8 +37,7 @@ std::string_view WithoutLeadingZeros(std::string_view digits) {
 }
 
 // Every element of every Content-Length must be the same number; the first one stands for all.
-const char* ReadContentLength(HeaderList* headers, BodyFraming* body) {
-  std::optional<uint64_t> length;
+const char* MakeContentLengthOne(HeaderList* headers, BodyFraming* body) {
   std::string_view canonical;
   for (const Header& header : *headers) {
     if (header.id != HeaderId::kContentLength) continue;
@@ -44,38 +45,58 @@ const char* ReadContentLength(HeaderList* headers, BodyFraming* body) {
     while (true) {
       const size_t comma = rest.find(',');
       const std::string_view element = TrimOws(rest.substr(0, comma));
-      const std::optional<uint64_t> value = ParseLength(element);
-      if (!value.has_value()) return "invalid Content-Length";
-      if (length.has_value() && *length != *value) return "differing Content-Lengths";
-      if (!length.has_value()) canonical = WithoutLeadingZeros(element);
-      length = value;
+      const std::optional<uint64_t> length = ParseLength(element);
+      if (!length.has_value()) return "invalid Content-Length";
+      if (canonical.empty()) {
+        canonical = WithoutLeadingZeros(element);
+        *body = {BodyFraming::kLength, *length};
+      } else if (*length != body->length) {
+        return "differing Content-Lengths";
+      }
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);
     }
   }
   headers->Set(HeaderId::kContentLength, canonical);
+  return nullptr;
+}
+
+const char* ReadContentLength(HeaderList* headers, BodyFraming* body) {
+  const std::string_view first = headers->Value(HeaderId::kContentLength);
+  const std::optional<uint64_t> length = ParseLength(first);
+  const bool is_canonical = length.has_value() && (first[0] != '0' || first.size() == 1);
+  // Nearly always there is nothing to change.
+  if (!is_canonical || headers->Count(HeaderId::kContentLength) > 1) {
+    return MakeContentLengthOne(headers, body);
+  }
   *body = {BodyFraming::kLength, *length};
   return nullptr;
 }
 
 }  // namespace
 
-ParseError ParseFieldLines(std::string_view lines, const HeadLimits& limits, HeaderList* headers) {
-  const char* p = lines.data();
-  const char* const end = p + lines.size();
-  while (*p != '\r') {
-    const char* const name = p;
-    while (Is(*p, kTokenChar)) ++p;
-    if (*p != ':' || p == name) return {400, WhyNotAName(*p, p == name)};
-    const std::string_view name_text(name, static_cast<size_t>(p - name));
-
-    const char* const value = ++p;
-    p = FindControl(p, end);  // the CR
-    if (headers->size() >= limits.max_headers) return {431, "too many header lines"};
-    headers->Add(name_text, TrimOws({value, static_cast<size_t>(p - value)}));
-    p += 2;
+const char* ParseFieldLines(const char* p, const char* end, const HeadLimits& limits,
+                            HeaderList* headers, ParseError* error) {
+  while (true) {
+    if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') return p + 2;
+    const char* const colon = FindNear(':', p, end);
+    const std::string_view name(p, Size(p, colon));
+    // What is equal to a known name has none but token characters.
+    const HeaderId id = LookupHeader(name);
+    if (colon == end || (id == HeaderId::kOther && !IsToken(name))) {
+      *error = {400, WhyNotAName(p, end)};
+      return nullptr;
+    }
+    const char* const value = colon + 1;
+    const char* const line_end = LineEnd(value, end);
+    if (line_end == nullptr) return nullptr;
+    if (headers->size() >= limits.max_headers) {
+      *error = {431, "too many header lines"};
+      return nullptr;
+    }
+    headers->Add(id, name, TrimOws({value, Size(value, line_end)}));
+    p = line_end + 2;
   }
-  return {};
 }
 
 const char* ReadFraming(Version version, HeaderList* headers, BodyFraming* body) {

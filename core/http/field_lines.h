@@ -5,15 +5,24 @@
 
 #include <string_view>
 
+#include "core/http/chars.h"
 #include "core/http/head.h"
 #include "core/http/parser.h"
 
 namespace pillion::http::internal {
 
-// Parses field lines from `lines`, which starts after the start line's CRLF and ends with the
-// head's empty line. REQUIRES: HeadScanner has accepted it (every line ends with CRLF, no control
-// character but tab). status is 0, 400 or 431.
-ParseError ParseFieldLines(std::string_view lines, const HeadLimits& limits, HeaderList* headers);
+// Where the CRLF of the line at `p` stands. Null if there is none before `end`, or something else
+// first that cannot stand in a line: CR or LF alone, a control character other than tab.
+inline const char* LineEnd(const char* p, const char* end) {
+  p = FindControl(p, end);
+  return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p : nullptr;
+}
+
+// Parses field lines from `p` up to the empty line that ends the head, and returns what follows
+// that. Null if they cannot be taken: *error says why (status 400 or 431), or is left alone where
+// LineEnd() finds no end.
+const char* ParseFieldLines(const char* p, const char* end, const HeadLimits& limits,
+                            HeaderList* headers, ParseError* error);
 
 // Reads Content-Length and Transfer-Encoding into *body (kNone, kLength or kChunked), making the
 // headers unambiguous. Null, or why they cannot be trusted (RFC 9112 section 6).

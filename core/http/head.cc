@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/http/copy.h"
 
 namespace pillion::http {
 
@@ -16,18 +17,24 @@ HeaderList& HeaderList::operator=(HeaderList&& other) noexcept {
 
 // Text in the other list's inline bytes moves with it, so views of it must be moved too.
 void HeaderList::Take(HeaderList& other) noexcept {
+  const size_t used = other.inline_used();
   headers_ = std::move(other.headers_);
   present_ = other.present_;
-  inline_used_ = other.inline_used_;
-  block_used_ = other.block_used_;
-  block_size_ = other.block_size_;
+  repeated_ = other.repeated_;
   blocks_ = std::move(other.blocks_);
-  std::memcpy(inline_.data(), other.inline_.data(), inline_used_);
+  std::memcpy(inline_.data(), other.inline_.data(), used);
+  if (blocks_.empty()) {
+    free_ = inline_.data() + used;
+    free_end_ = inline_.data() + kInlineBytes;
+  } else {
+    free_ = other.free_;
+    free_end_ = other.free_end_;
+  }
 
   const auto from = reinterpret_cast<uintptr_t>(other.inline_.data());
   const auto follow = [&](std::string_view& view) {
     const auto at = reinterpret_cast<uintptr_t>(view.data());
-    if (at >= from && at < from + inline_used_) view = {inline_.data() + (at - from), view.size()};
+    if (at >= from && at < from + used) view = {inline_.data() + (at - from), view.size()};
   };
   for (Header& header : headers_) {
     follow(header.name);
@@ -36,18 +43,21 @@ void HeaderList::Take(HeaderList& other) noexcept {
   other.Clear();
 }
 
+// At least as many of the inline bytes as have been given out.
+size_t HeaderList::inline_used() const {
+  return blocks_.empty() ? static_cast<size_t>(free_ - inline_.data()) : kInlineBytes;
+}
+
 void HeaderList::RebuildPresent() {
-  present_ = 0;
-  for (const Header& header : headers_) present_ |= Bit(header.id);
+  present_ = repeated_ = {};
+  for (const Header& header : headers_) {
+    if (present_.Contains(header.id)) repeated_.Add(header.id);
+    present_.Add(header.id);
+  }
 }
 
 void HeaderList::Add(std::string_view name, std::string_view value) {
   Add(LookupHeader(name), name, value);
-}
-
-void HeaderList::Add(HeaderId id, std::string_view name, std::string_view value) {
-  headers_.push_back(Header{name, value, id});
-  present_ |= Bit(id);
 }
 
 void HeaderList::AddCopy(HeaderId id, std::string_view value) {
@@ -65,12 +75,9 @@ void HeaderList::AddCopy(std::string_view name, std::string_view value) {
 void HeaderList::Set(HeaderId id, std::string_view value) {
   PILLION_CHECK(id != HeaderId::kOther);
   if (!Has(id)) return Add(id, value);
+  headers_[IndexOf(id)].value = value;
+  if (!repeated_.Contains(id)) return;
   bool first = true;
-  for (Header& header : headers_) {
-    if (header.id != id) continue;
-    header.value = value;
-    break;
-  }
   RemoveIf([&](const Header& header) { return header.id == id && !std::exchange(first, false); });
 }
 
@@ -109,18 +116,16 @@ void HeaderList::AppendElement(HeaderId id, std::string_view element) {
     }
     const size_t size = it->value.size() + 2 + element.size();
     char* const text = Allocate(size);
-    std::memcpy(text, it->value.data(), it->value.size());
-    std::memcpy(text + it->value.size(), ", ", 2);
-    if (!element.empty()) std::memcpy(text + it->value.size() + 2, element.data(), element.size());
+    Copy(Copy(Copy(text, it->value), ", "), element);
     it->value = {text, size};
     return;
   }
   AddCopy(id, element);
 }
 
-size_t HeaderList::Remove(HeaderId id) {
-  if (!Has(id)) return 0;
-  return RemoveIf([id](const Header& header) { return header.id == id; });
+size_t HeaderList::Remove(HeaderIdSet ids) {
+  if (!HasAny(ids)) return 0;
+  return RemoveIf([ids](const Header& header) { return ids.Contains(header.id); });
 }
 
 size_t HeaderList::Remove(std::string_view name) {
@@ -131,12 +136,10 @@ size_t HeaderList::Remove(std::string_view name) {
   });
 }
 
-const Header* HeaderList::Find(HeaderId id) const {
-  if (!Has(id)) return nullptr;
-  for (const Header& header : headers_) {
-    if (header.id == id) return &header;
-  }
-  return nullptr;
+size_t HeaderList::IndexOf(HeaderId id) const {
+  const Header* header = begin();
+  while (header->id != id) ++header;
+  return static_cast<size_t>(header - begin());
 }
 
 const Header* HeaderList::Find(std::string_view name) const {
@@ -149,18 +152,13 @@ const Header* HeaderList::Find(std::string_view name) const {
   return nullptr;
 }
 
-std::string_view HeaderList::Value(HeaderId id) const {
-  const Header* const header = Find(id);
-  return header == nullptr ? std::string_view() : header->value;
-}
-
 std::string_view HeaderList::Value(std::string_view name) const {
   const Header* const header = Find(name);
   return header == nullptr ? std::string_view() : header->value;
 }
 
 size_t HeaderList::Count(HeaderId id) const {
-  if (!Has(id)) return 0;
+  if (!repeated_.Contains(id)) return Has(id) ? 1 : 0;
   size_t count = 0;
   for (const Header& header : headers_) count += header.id == id;
   return count;
@@ -187,36 +185,27 @@ void HeaderList::CopyFrom(const HeaderList& other) {
 
 void HeaderList::Clear() {
   headers_.clear();
-  headers_.shrink_to_fit();
-  present_ = 0;
-  inline_used_ = block_used_ = block_size_ = 0;
-  std::vector<std::unique_ptr<char[]>>().swap(blocks_);
+  if (headers_.capacity() > kInlineHeaders) headers_.shrink_to_fit();
+  present_ = repeated_ = {};
+  if (!blocks_.empty()) std::vector<std::unique_ptr<char[]>>().swap(blocks_);
+  free_ = inline_.data();
+  free_end_ = inline_.data() + kInlineBytes;
 }
 
 std::string_view HeaderList::Intern(std::string_view text) {
   if (text.empty()) return {};
   char* const copy = Allocate(text.size());
-  std::memcpy(copy, text.data(), text.size());
+  Copy(copy, text);
   return {copy, text.size()};
 }
 
-char* HeaderList::Allocate(size_t size) {
-  if (blocks_.empty() && size <= kInlineBytes - inline_used_) {
-    char* const start = inline_.data() + inline_used_;
-    inline_used_ += static_cast<uint32_t>(size);
-    return start;
-  }
-  if (size > block_size_ - block_used_) {
-    // A long text gets a block of its own size; what is left of the last block is lost, which is
-    // little.
-    const size_t block = size > kBlockBytes ? size : kBlockBytes;
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
-    block_size_ = static_cast<uint32_t>(block);
-    block_used_ = 0;
-  }
-  char* const start = blocks_.back().get() + block_used_;
-  block_used_ += static_cast<uint32_t>(size);
-  return start;
+// A long text gets a block of its own size; what is left of the last block is lost, which is
+// little.
+void HeaderList::AddBlock(size_t size) {
+  const size_t block = size > kBlockBytes ? size : kBlockBytes;
+  blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
+  free_ = blocks_.back().get();
+  free_end_ = free_ + block;
 }
 
 }  // namespace pillion::http

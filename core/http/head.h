@@ -49,7 +49,11 @@ class HeaderList {
   // known name is not copied: HeaderName() is static).
   void Add(std::string_view name, std::string_view value);
   void Add(HeaderId id, std::string_view value) { Add(id, HeaderName(id), value); }
-  void Add(HeaderId id, std::string_view name, std::string_view value);
+  void Add(HeaderId id, std::string_view name, std::string_view value) {
+    if (present_.Contains(id)) repeated_.Add(id);
+    present_.Add(id);
+    headers_.push_back(Header{name, value, id});
+  }
   void AddCopy(std::string_view name, std::string_view value);
   void AddCopy(HeaderId id, std::string_view value);
 
@@ -64,20 +68,24 @@ class HeaderList {
   // or as a new line. Copies.
   void AppendElement(HeaderId id, std::string_view element);
 
-  // Removes all lines of that name; returns how many.
-  size_t Remove(HeaderId id);
+  // Removes all lines of that name, or of those names; returns how many.
+  size_t Remove(HeaderId id) { return Remove(HeaderIdSet{id}); }
+  size_t Remove(HeaderIdSet ids);
   size_t Remove(std::string_view name);
   // Removes the lines for which `condition(const Header&)` holds; returns how many.
   template <typename Condition>
   size_t RemoveIf(Condition condition);
 
   // The first line of that name, or null.
-  const Header* Find(HeaderId id) const;
+  const Header* Find(HeaderId id) const { return Has(id) ? begin() + IndexOf(id) : nullptr; }
   const Header* Find(std::string_view name) const;
   // The value of the first line of that name, or "" if absent.
-  std::string_view Value(HeaderId id) const;
+  std::string_view Value(HeaderId id) const {
+    return Has(id) ? begin()[IndexOf(id)].value : std::string_view();
+  }
   std::string_view Value(std::string_view name) const;
-  bool Has(HeaderId id) const { return (present_ & Bit(id)) != 0; }
+  bool Has(HeaderId id) const { return present_.Contains(id); }
+  bool HasAny(HeaderIdSet ids) const { return present_.Intersects(ids); }
   size_t Count(HeaderId id) const;
   size_t Count(std::string_view name) const;
 
@@ -94,23 +102,30 @@ class HeaderList {
   // Copies `text` into the arena; the result lives as long as copied headers do.
   std::string_view Intern(std::string_view text);
   // `size` bytes of the arena to write into; not null-terminated, never null for size > 0.
-  char* Allocate(size_t size);
+  char* Allocate(size_t size) {
+    if (size > static_cast<size_t>(free_end_ - free_)) AddBlock(size);
+    char* const start = free_;
+    free_ += size;
+    return start;
+  }
 
  private:
   static constexpr size_t kInlineHeaders = 32;
   static constexpr size_t kInlineBytes = 512;
   static constexpr size_t kBlockBytes = 2048;
-  static_assert(static_cast<size_t>(HeaderId::kCount) <= 64);
 
-  static uint64_t Bit(HeaderId id) { return uint64_t{1} << static_cast<unsigned>(id); }
   void Take(HeaderList& other) noexcept;
   void RebuildPresent();
+  size_t IndexOf(HeaderId id) const;  // of its first line. REQUIRES: Has(id)
+  void AddBlock(size_t size);
+  size_t inline_used() const;
 
   absl::InlinedVector<Header, kInlineHeaders> headers_;
-  uint64_t present_ = 0;  // bit per HeaderId that occurs in headers_
-  uint32_t inline_used_ = 0;
-  uint32_t block_used_ = 0;  // of the last block
-  uint32_t block_size_ = 0;
+  HeaderIdSet present_;   // those that occur in headers_
+  HeaderIdSet repeated_;  // those that occur more than once
+  // The unused bytes of the arena: of the last block, or of inline_ as long as there is none.
+  char* free_ = inline_.data();
+  char* free_end_ = inline_.data() + kInlineBytes;
   std::vector<std::unique_ptr<char[]>> blocks_;
   std::array<char, kInlineBytes> inline_;
 };

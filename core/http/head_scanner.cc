@@ -2,42 +2,16 @@
 
 #include "core/http/chars.h"
 #include "core/http/parser.h"
+#include "core/http/start_line.h"
 
 namespace pillion::http {
 namespace {
 
-constexpr uint8_t kMaxEmptyLines = 2;
+using internal::CheckRequestLine;
+using internal::CheckStatusLine;
+using internal::kMaxEmptyLines;
+
 constexpr std::string_view kCrLf = "\r\n";
-
-bool IsDigit(char c) { return Is(c, kDigit); }
-
-// "HTTP/1.1"; false if it has another form.
-bool IsVersion(std::string_view text) {
-  return text.size() == 8 && text.substr(0, 5) == "HTTP/" && IsDigit(text[5]) && text[6] == '.' &&
-         IsDigit(text[7]);
-}
-
-ParseError CheckRequestLine(std::string_view line) {
-  constexpr size_t kVersionSize = 8;
-  if (line.size() <= kVersionSize || line[line.size() - kVersionSize - 1] != ' ' ||
-      !IsVersion(line.substr(line.size() - kVersionSize))) {
-    return {400, "the request line does not end with an HTTP version"};
-  }
-  if (line[line.size() - 3] != '1') return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-  return {};
-}
-
-ParseError CheckStatusLine(std::string_view line) {
-  if (!IsVersion(line.substr(0, 8)))
-    return {502, "the status line does not start with an HTTP version"};
-  if (line[5] != '1') return {502, "the answer has an HTTP version other than 1.0 and 1.1"};
-  const bool status = line.size() >= 12 && line[8] == ' ' && IsDigit(line[9]) &&
-                      IsDigit(line[10]) && IsDigit(line[11]);
-  if (!status || line[9] == '0' || (line.size() > 12 && line[12] != ' ')) {
-    return {502, "the status line has no valid status code"};
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -52,7 +26,7 @@ ParseResult HeadScanner::Fail(int status, const char* reason) const {
 // does not depend on how many bytes came at once.
 size_t HeadScanner::Window(size_t available, const HeadLimits& limits) const {
   size_t window = std::min(available, limits.max_header_bytes);
-  if (start_line_end_ == 0 && window > line_begin_) {
+  if (!start_line_done_ && window > line_begin_) {
     const size_t line = window - line_begin_;
     if (line > limits.max_request_line && line - limits.max_request_line > kCrLf.size()) {
       window = line_begin_ + limits.max_request_line + kCrLf.size();
@@ -72,8 +46,8 @@ ParseResult HeadScanner::Feed(std::string_view bytes, const HeadLimits& limits) 
       // Nothing found, or a last byte whose meaning the next one decides.
       if (position_ < window && bytes[position_] != '\r') return FailAt(bytes[position_]);
       if (window == bytes.size()) return {};
-      return start_line_end_ == 0 ? Fail(414, "the request line is too long")
-                                  : Fail(431, "the header is too large");
+      return start_line_done_ ? Fail(431, "the header is too large")
+                              : Fail(414, "the request line is too long");
     }
     if (bytes[position_] != '\r') return FailAt(bytes[position_]);
     if (bytes[position_ + 1] != '\n') return Fail(400, "CR without LF");
@@ -91,15 +65,14 @@ ParseResult HeadScanner::FailAt(char control) const {
 ParseResult HeadScanner::FinishLine(std::string_view bytes) {
   const std::string_view line = bytes.substr(line_begin_, position_ - line_begin_);
   ParseResult result;
-  if (start_line_end_ == 0) {
+  if (!start_line_done_) {
     if (!line.empty()) {
       result.error = kind_ == Kind::kRequest ? CheckRequestLine(line) : CheckStatusLine(line);
       if (result.error.status != 0) {
         result.state = ParseResult::kError;
         return result;
       }
-      start_line_begin_ = line_begin_;
-      start_line_end_ = position_;
+      start_line_done_ = true;
     } else if (kind_ == Kind::kResponse || ++empty_lines_ > kMaxEmptyLines) {
       return Fail(400, "empty lines before the start line");
     }

@@ -105,25 +105,33 @@ constexpr std::array<HeaderId, 256> MakeSlots() {
 }
 constexpr std::array<HeaderId, 256> kSlots = MakeSlots();
 
-// Equality without regard to case, of eight bytes at a time. `known` is made of letters, digits and
-// '-': all have bit 0x20, and so has any byte that folds onto them, but for control characters.
-bool SameEight(const char* name, const char* known) {
-  constexpr uint64_t kFold = 0x2020202020202020;
-  uint64_t a;
-  uint64_t b;
+// Equality without regard to case of as many bytes as Word has. `known` is made of letters, digits
+// and '-': all have bit 0x20, and so has any byte that folds onto them, but for control characters.
+template <typename Word>
+bool SameWord(const char* name, const char* known) {
+  constexpr Word kFold = static_cast<Word>(0x2020202020202020);
+  Word a;
+  Word b;
   std::memcpy(&a, name, sizeof(a));
   std::memcpy(&b, known, sizeof(b));
   return (a | kFold) == b && ((a | a >> 1) & kFold) == kFold;
 }
 
-// REQUIRES: both have the same length.
+// The same of `n` bytes, of which words may overlap. REQUIRES: n >= sizeof(Word).
+template <typename Word>
+bool SameWords(const char* name, const char* known, size_t n) {
+  for (size_t i = 0; i + sizeof(Word) < n; i += sizeof(Word)) {
+    if (!SameWord<Word>(name + i, known + i)) return false;
+  }
+  return SameWord<Word>(name + n - sizeof(Word), known + n - sizeof(Word));
+}
+
+// REQUIRES: both have the same length, of 2 or more.
 bool IsKnown(std::string_view name, std::string_view known) {
   const size_t n = name.size();
-  if (n < 8) return EqualsIgnoreCase(name, known);
-  for (size_t i = 0; i + 8 <= n; i += 8) {
-    if (!SameEight(name.data() + i, known.data() + i)) return false;
-  }
-  return SameEight(name.data() + n - 8, known.data() + n - 8);
+  if (n >= 8) return SameWords<uint64_t>(name.data(), known.data(), n);
+  if (n >= 4) return SameWords<uint32_t>(name.data(), known.data(), n);
+  return SameWords<uint16_t>(name.data(), known.data(), n);
 }
 
 }  // namespace
@@ -131,7 +139,7 @@ bool IsKnown(std::string_view name, std::string_view known) {
 HeaderId LookupHeader(std::string_view name) {
   if (name.size() < 2) return HeaderId::kOther;
   const HeaderId id = kSlots[Hash(name)];
-  const std::string_view known = HeaderName(id);
+  const std::string_view known = kNames[static_cast<size_t>(id)];
   return name.size() == known.size() && IsKnown(name, known) ? id : HeaderId::kOther;
 }
 

@@ -9,11 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 
 namespace pillion::http {
 
-// At most 64 values: HeaderList keeps the set of those present in one word.
+// At most 64 values: HeaderIdSet is one word.
 enum class HeaderId : uint8_t {
   kOther = 0,  // any name not below
 
@@ -92,6 +93,26 @@ enum class HeaderId : uint8_t {
   kPillionOperationUrl,
 
   kCount,  // not a header
+};
+
+// A set of ids.
+class HeaderIdSet {
+ public:
+  constexpr HeaderIdSet() = default;
+  constexpr HeaderIdSet(std::initializer_list<HeaderId> ids) {
+    for (HeaderId id : ids) Add(id);
+  }
+
+  constexpr void Add(HeaderId id) { bits_ |= Bit(id); }
+  constexpr void Remove(HeaderId id) { bits_ &= ~Bit(id); }
+  constexpr bool Contains(HeaderId id) const { return (bits_ & Bit(id)) != 0; }
+  constexpr bool Intersects(HeaderIdSet other) const { return (bits_ & other.bits_) != 0; }
+
+ private:
+  static_assert(static_cast<size_t>(HeaderId::kCount) <= 64);
+  static constexpr uint64_t Bit(HeaderId id) { return uint64_t{1} << static_cast<unsigned>(id); }
+
+  uint64_t bits_ = 0;
 };
 
 // The id of `name` in any case, or kOther. Constant time, no allocation; `name` may be any bytes.

@@ -1,14 +1,15 @@
 #include "core/http/header_rules.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 
 #include "core/http/chars.h"
+#include "core/http/copy.h"
 
 namespace pillion::http {
 namespace {
 
-constexpr std::array kHopByHop = {
+constexpr HeaderIdSet kHopByHop = {
     HeaderId::kConnection,        HeaderId::kKeepAlive,
     HeaderId::kProxyConnection,   HeaderId::kProxyAuthorization,
     HeaderId::kProxyAuthenticate, HeaderId::kTe,
@@ -16,18 +17,20 @@ constexpr std::array kHopByHop = {
     HeaderId::kUpgrade,           HeaderId::kHttp2Settings,
 };
 
-constexpr uint64_t MaskOf(HeaderId id) { return uint64_t{1} << static_cast<unsigned>(id); }
-
-constexpr uint64_t MakeHopByHopMask() {
-  uint64_t mask = 0;
-  for (HeaderId id : kHopByHop) mask |= MaskOf(id);
-  return mask;
-}
-
-constexpr uint64_t kHopByHopMask = MakeHopByHopMask();
+constexpr HeaderIdSet kPillionsOwn = {
+    HeaderId::kPillionFlag,
+    HeaderId::kPillionDeliveryId,
+    HeaderId::kPillionAttempt,
+    HeaderId::kPillionOperationUrl,
+};
 
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {
   return EqualsIgnoreCase(text.substr(0, prefix.size()), prefix);
+}
+
+// What stands before the first white space.
+std::string_view FirstWord(std::string_view text) {
+  return text.substr(0, std::min(text.find(' '), text.find('\t')));
 }
 
 // Calls `visit(element)` for the elements of a comma-separated field until it returns true; whether
@@ -57,29 +60,25 @@ bool CanBeNamed(const Header& header) {
 }  // namespace
 
 void RemoveHopByHop(HeaderList* headers, UpgradeRule upgrade) {
-  const bool pass = upgrade == UpgradeRule::kPass && headers->Has(HeaderId::kUpgrade);
+  if (!headers->HasAny(kHopByHop)) return;
   const bool names_others = AnyElement(*headers, HeaderId::kConnection, [](std::string_view name) {
     return !name.empty() && LookupHeader(name) == HeaderId::kOther &&
            !EqualsIgnoreCase(name, "close");
   });
-  // Connection itself stays in the list until the second pass, so that the first can read it.
-  headers->RemoveIf([&](const Header& header) {
-    return names_others && CanBeNamed(header) &&
-           HasToken(*headers, HeaderId::kConnection, header.name);
-  });
-  headers->RemoveIf([&](const Header& header) {
-    if (pass && header.id == HeaderId::kUpgrade) return false;
-    return (MaskOf(header.id) & kHopByHopMask) != 0;
-  });
+  if (names_others) {
+    // Connection itself stays in the list until all others have been compared with it.
+    headers->RemoveIf([&](const Header& header) {
+      return CanBeNamed(header) && HasToken(*headers, HeaderId::kConnection, header.name);
+    });
+  }
+  HeaderIdSet removed = kHopByHop;
+  const bool pass = upgrade == UpgradeRule::kPass && headers->Has(HeaderId::kUpgrade);
+  if (pass) removed.Remove(HeaderId::kUpgrade);
+  headers->Remove(removed);
   if (pass) headers->Add(HeaderId::kConnection, "upgrade");
 }
 
-void RemovePillionHeaders(HeaderList* headers) {
-  headers->Remove(HeaderId::kPillionFlag);
-  headers->Remove(HeaderId::kPillionDeliveryId);
-  headers->Remove(HeaderId::kPillionAttempt);
-  headers->Remove(HeaderId::kPillionOperationUrl);
-}
+void RemovePillionHeaders(HeaderList* headers) { headers->Remove(kPillionsOwn); }
 
 void SetFraming(HeaderList* headers, const BodyFraming& body) {
   headers->Remove(HeaderId::kTransferEncoding);
@@ -105,10 +104,10 @@ bool HasToken(const HeaderList& headers, HeaderId id, std::string_view token) {
 void AppendVia(HeaderList* headers, Version received, std::string_view pseudonym) {
   constexpr std::string_view kVersions[] = {"1.0 ", "1.1 "};
   const std::string_view version = kVersions[static_cast<size_t>(received)];
-  char* const text = headers->Allocate(version.size() + pseudonym.size());
-  version.copy(text, version.size());
-  pseudonym.copy(text + version.size(), pseudonym.size());
-  const std::string_view element(text, version.size() + pseudonym.size());
+  const size_t size = version.size() + pseudonym.size();
+  char* const text = headers->Allocate(size);
+  Copy(Copy(text, version), pseudonym);
+  const std::string_view element(text, size);
   if (headers->Has(HeaderId::kVia)) {
     headers->AppendElement(HeaderId::kVia, element);
   } else {
@@ -119,10 +118,8 @@ void AppendVia(HeaderList* headers, Version received, std::string_view pseudonym
 bool ViaContains(const HeaderList& headers, std::string_view pseudonym) {
   return AnyElement(headers, HeaderId::kVia, [pseudonym](std::string_view element) {
     // received-protocol RWS received-by [ RWS comment ]
-    const size_t space = element.find_first_of(" \t");
-    if (space == std::string_view::npos) return false;
-    const std::string_view rest = TrimOws(element.substr(space));
-    return EqualsIgnoreCase(rest.substr(0, rest.find_first_of(" \t")), pseudonym);
+    const std::string_view rest = TrimOws(element.substr(FirstWord(element).size()));
+    return EqualsIgnoreCase(FirstWord(rest), pseudonym);
   });
 }
 

@@ -92,18 +92,32 @@ net::Task<absl::StatusOr<std::string_view>> BodyReader::Read(net::CancelScope& s
   }
 }
 
+MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer out,
+                         std::string_view data, std::string_view tail, bool end,
+                         net::CancelScope& scope)
+    : writer_(writer),
+      refused_(std::move(refused)),
+      end_(end),
+      out_(std::move(out)),
+      send_(writer.socket_.Send(scope, out_.view(), data, tail)) {}
+
+absl::Status MessageSend::await_resume() {
+  if (!refused_.ok()) return refused_;
+  absl::Status status = send_.await_resume();
+  if (status.ok() && end_) writer_.done_ = true;
+  return status;
+}
+
 template <typename Head>
-net::Task<absl::Status> MessageWriter::Begin(const Head& head, BodyFraming framing,
-                                             std::string_view first, bool end,
-                                             net::CancelScope& scope) {
+MessageSend MessageWriter::Begin(const Head& head, BodyFraming framing, std::string_view first,
+                                 bool end, net::CancelScope& scope) {
   framing_ = framing;
   started_ = true;
-  absl::Status status = Account(first, end);
-  if (!status.ok()) co_return status;
+  absl::Status refused = Account(first, end);
   net::Buffer out;
   const size_t size = SerializedSize(head);
   const bool joined = first.size() <= kJoined;
-  out.Reserve(size + kMaxChunkHeader + (joined ? first.size() : 0));
+  out.Reserve(size + kMaxChunkHeader + (joined ? first.size() + kEndOfLastChunk.size() : 0));
   SerializeTo(out.tail(), head);
   out.Produce(size);
   std::string_view tail;
@@ -116,37 +130,31 @@ net::Task<absl::Status> MessageWriter::Begin(const Head& head, BodyFraming frami
     out.Append(tail);
     first = tail = {};
   }
-  status = co_await socket_.Send(scope, out.view(), first, tail);
-  if (status.ok() && end) done_ = true;
-  co_return status;
+  return MessageSend(*this, std::move(refused), std::move(out), first, tail, end, scope);
 }
 
-net::Task<absl::Status> MessageWriter::SendHead(const RequestHead& head, BodyFraming framing,
-                                                std::string_view first, bool end,
-                                                net::CancelScope& scope) {
+MessageSend MessageWriter::SendHead(const RequestHead& head, BodyFraming framing,
+                                    std::string_view first, bool end, net::CancelScope& scope) {
   return Begin(head, framing, first, end, scope);
 }
 
-net::Task<absl::Status> MessageWriter::SendHead(const ResponseHead& head, BodyFraming framing,
-                                                std::string_view first, bool end,
-                                                net::CancelScope& scope) {
+MessageSend MessageWriter::SendHead(const ResponseHead& head, BodyFraming framing,
+                                    std::string_view first, bool end, net::CancelScope& scope) {
   return Begin(head, framing, first, end, scope);
 }
 
-net::Task<absl::Status> MessageWriter::SendBody(std::string_view piece, bool end,
-                                                net::CancelScope& scope) {
-  absl::Status status = Account(piece, end);
-  if (!status.ok()) co_return status;
+MessageSend MessageWriter::SendBody(std::string_view piece, bool end, net::CancelScope& scope) {
+  absl::Status refused = Account(piece, end);
+  net::Buffer chunk_header;
+  std::string_view tail;
   if (framing_.kind == BodyFraming::kChunked) {
-    char header[kMaxChunkHeader];
-    const size_t header_size = piece.empty() ? 0 : FormatChunkHeader(header, piece.size());
-    const std::string_view tail = ChunkTail(!piece.empty(), end);
-    status = co_await socket_.Send(scope, std::string_view(header, header_size), piece, tail);
-  } else if (!piece.empty()) {
-    status = co_await socket_.Send(scope, piece);
+    if (!piece.empty()) {
+      chunk_header.Reserve(kMaxChunkHeader);
+      chunk_header.Produce(FormatChunkHeader(chunk_header.tail(), piece.size()));
+    }
+    tail = ChunkTail(!piece.empty(), end);
   }
-  if (status.ok() && end) done_ = true;
-  co_return status;
+  return MessageSend(*this, std::move(refused), std::move(chunk_header), piece, tail, end, scope);
 }
 
 absl::Status MessageWriter::Account(std::string_view piece, bool end) {

@@ -8,8 +8,10 @@
 #ifndef PILLION_CORE_HTTP_MESSAGE_IO_H_
 #define PILLION_CORE_HTTP_MESSAGE_IO_H_
 
+#include <coroutine>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/http/body.h"
@@ -60,6 +62,29 @@ class BodyReader {
   bool done_ = true;
 };
 
+class MessageWriter;
+
+// co_await -> absl::Status: a part of a message on its way. It lives in the frame of who awaits it,
+// so that sending needs no coroutine of its own.
+class [[nodiscard]] MessageSend {
+ public:
+  bool await_ready() { return !refused_.ok() || send_.await_ready(); }
+  void await_suspend(std::coroutine_handle<> waiter) { send_.await_suspend(waiter); }
+  absl::Status await_resume();
+
+ private:
+  friend class MessageWriter;
+  // Sends `out`, `data` and `tail` unless it is refused.
+  MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer out, std::string_view data,
+              std::string_view tail, bool end, net::CancelScope& scope);
+
+  MessageWriter& writer_;
+  const absl::Status refused_;
+  const bool end_;
+  const net::Buffer out_;
+  net::SendAwaiter send_;
+};
+
 // Writes one message. Lives as long as the message; the socket outlives it.
 class MessageWriter {
  public:
@@ -68,15 +93,15 @@ class MessageWriter {
   // Sends the head, whose headers must say what `framing` says, with the first piece of the body in
   // the same system call. `end`: nothing follows. With a kLength framing the pieces must add up to
   // it.
-  net::Task<absl::Status> SendHead(const RequestHead& head, BodyFraming framing,
-                                   std::string_view first, bool end, net::CancelScope& scope);
-  net::Task<absl::Status> SendHead(const ResponseHead& head, BodyFraming framing,
-                                   std::string_view first, bool end, net::CancelScope& scope);
+  MessageSend SendHead(const RequestHead& head, BodyFraming framing, std::string_view first,
+                       bool end, net::CancelScope& scope);
+  MessageSend SendHead(const ResponseHead& head, BodyFraming framing, std::string_view first,
+                       bool end, net::CancelScope& scope);
 
   // Sends the next piece. An empty piece that is not the end sends nothing. Errors: the scope's,
   // the socket's; InvalidArgument when a kLength body gets more or less than its length (nothing
   // beyond the length is ever sent).
-  net::Task<absl::Status> SendBody(std::string_view piece, bool end, net::CancelScope& scope);
+  MessageSend SendBody(std::string_view piece, bool end, net::CancelScope& scope);
 
   bool started() const { return started_; }
   // The message has been sent to its end.
@@ -85,9 +110,10 @@ class MessageWriter {
   uint64_t bytes() const { return bytes_; }
 
  private:
+  friend class MessageSend;
   template <typename Head>
-  net::Task<absl::Status> Begin(const Head& head, BodyFraming framing, std::string_view first,
-                                bool end, net::CancelScope& scope);
+  MessageSend Begin(const Head& head, BodyFraming framing, std::string_view first, bool end,
+                    net::CancelScope& scope);
   absl::Status Account(std::string_view piece, bool end);
 
   net::Socket& socket_;

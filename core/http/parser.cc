@@ -6,32 +6,44 @@
 #include "core/http/chars.h"
 #include "core/http/field_lines.h"
 #include "core/http/header_rules.h"
+#include "core/http/start_line.h"
 #include "core/http/target.h"
 
 namespace pillion::http {
 namespace {
 
 using internal::CheckAuthority;
+using internal::kMaxEmptyLines;
+using internal::LineEnd;
 using internal::ParseFieldLines;
-using internal::ParseTarget;
+using internal::ParseRequestLine;
+using internal::ParseStatusLine;
 using internal::ReadFraming;
 
-ParseError BadRequest(const char* reason) { return {400, reason}; }
+// A head that is being parsed: the bytes that may belong to it, and how far it has been read.
+struct Cursor {
+  Cursor(std::string_view bytes, const HeadLimits& limits)
+      : begin(bytes.data()),
+        at(begin),
+        end(begin + std::min(bytes.size(), limits.max_header_bytes)) {}
 
-Version VersionOf(char minor) { return minor == '0' ? Version::kHttp10 : Version::kHttp11; }
+  const char* const begin;
+  const char* at;
+  const char* const end;
+};
 
-// REQUIRES: the scanner has accepted `line`: it ends with " HTTP/1.x".
-ParseError ParseRequestLine(std::string_view line, RequestHead* head) {
-  head->version = VersionOf(line.back());
-  line.remove_suffix(9);
-  const size_t space = line.find(' ');
-  head->method = line.substr(0, space);
-  if (!IsToken(head->method)) return BadRequest("invalid method");
-  if (head->method == "CONNECT") return {501, "CONNECT is not supported"};
-  if (space == std::string_view::npos) return BadRequest("no request target");
-  head->target = line.substr(space + 1);
-  if (const char* const error = ParseTarget(head)) return BadRequest(error);
-  return {};
+ParseResult Done(const Cursor& cursor) {
+  ParseResult result;
+  result.state = ParseResult::kDone;
+  result.consumed = static_cast<size_t>(cursor.at - cursor.begin);
+  return result;
+}
+
+ParseResult Failed(ParseError error) {
+  ParseResult result;
+  result.state = ParseResult::kError;
+  result.error = error;
+  return result;
 }
 
 // Host must be there and be valid even where the target overrides it: who looks at Host alone must
@@ -55,6 +67,7 @@ const char* ReadHost(RequestHead* head) {
 // Servers that hand headers on as CGI variables (RFC 3875 section 4.1.18) cannot tell
 // content_length from content-length, nor x_forwarded_for from x-forwarded-for.
 const char* RefuseAliases(const HeaderList& headers) {
+  if (!headers.Has(HeaderId::kOther)) return nullptr;
   for (const Header& header : headers) {
     char name[32];
     if (header.id != HeaderId::kOther || header.name.size() > sizeof(name)) continue;
@@ -104,6 +117,12 @@ bool HasUpgrade(const HeaderList& headers) {
   return headers.Has(HeaderId::kUpgrade) && HasToken(headers, HeaderId::kConnection, "upgrade");
 }
 
+// Whether the connection can be used again. HTTP/1.0 is never kept.
+bool IsKept(Version version, const HeaderList& headers) {
+  return version == Version::kHttp11 &&
+         !(headers.Has(HeaderId::kConnection) && HasToken(headers, HeaderId::kConnection, "close"));
+}
+
 // When hop-by-hop headers are removed, each header is compared with each element.
 const char* RefuseLongConnection(const HeaderList& headers) {
   if (!headers.Has(HeaderId::kConnection)) return nullptr;
@@ -115,27 +134,46 @@ const char* RefuseLongConnection(const HeaderList& headers) {
   return elements > kMaxConnectionElements ? "too many elements in Connection" : nullptr;
 }
 
-ParseError ParseRequest(std::string_view bytes, const HeadScanner& scanner,
-                        const HeadLimits& limits, RequestHead* head) {
-  head->headers.Clear();
-  const size_t begin = scanner.start_line_begin();
-  const size_t end = scanner.start_line_end();
-  ParseError error = ParseRequestLine(bytes.substr(begin, end - begin), head);
-  if (error.status != 0) return error;
-  error = ParseFieldLines(bytes.substr(end + 2), limits, &head->headers);
-  if (error.status != 0) return error;
-  if (const char* const reason = RefuseAliases(head->headers)) return BadRequest(reason);
-  if (const char* const reason = RefuseLongConnection(head->headers)) return BadRequest(reason);
-  if (const char* const reason = ReadHost(head)) return BadRequest(reason);
-  if (const char* const reason = ReadFraming(head->version, &head->headers, &head->body))
-    return BadRequest(reason);
+const char* ReadRequestHeaders(RequestHead* head) {
+  HeaderList& headers = head->headers;
+  if (const char* const reason = RefuseAliases(headers)) return reason;
+  if (const char* const reason = RefuseLongConnection(headers)) return reason;
+  if (const char* const reason = ReadHost(head)) return reason;
+  if (const char* const reason = ReadFraming(head->version, &headers, &head->body)) return reason;
 
-  const bool http11 = head->version == Version::kHttp11;
-  head->keep_alive = http11 && !HasToken(head->headers, HeaderId::kConnection, "close");
+  head->keep_alive = IsKept(head->version, headers);
   // With a body the switch could come in its middle; ignoring the wish is always allowed.
-  head->upgrade =
-      http11 && !head->body.has_body() && HasUpgrade(head->headers) && MayPassOn(head->headers);
-  return ReadExpect(head);
+  head->upgrade = head->version == Version::kHttp11 && !head->body.has_body() &&
+                  HasUpgrade(headers) && MayPassOn(headers);
+  return nullptr;
+}
+
+// The line at the cursor, without its CRLF, which the cursor then is behind; null data if the line
+// does not end, or is longer than a start line may be.
+std::string_view TakeStartLine(const HeadLimits& limits, Cursor* cursor) {
+  const char* const begin = cursor->at;
+  const char* const end = LineEnd(begin, cursor->end);
+  if (end == nullptr || static_cast<size_t>(end - begin) > limits.max_request_line) return {};
+  cursor->at = end + 2;
+  return {begin, static_cast<size_t>(end - begin)};
+}
+
+ParseResult ParseRequest(std::string_view bytes, const HeadLimits& limits, RequestHead* head) {
+  Cursor cursor(bytes, limits);
+  std::string_view line = TakeStartLine(limits, &cursor);
+  for (size_t i = 0; i < kMaxEmptyLines && line.data() != nullptr && line.empty(); ++i) {
+    line = TakeStartLine(limits, &cursor);
+  }
+  if (line.empty()) return {};
+  ParseError error = ParseRequestLine(line, head);
+  if (error.status != 0) return Failed(error);
+  head->headers.Clear();
+  cursor.at = ParseFieldLines(cursor.at, cursor.end, limits, &head->headers, &error);
+  if (error.status != 0) return Failed(error);
+  if (cursor.at == nullptr) return {};
+  if (const char* const reason = ReadRequestHeaders(head)) return Failed({400, reason});
+  error = ReadExpect(head);
+  return error.status == 0 ? Done(cursor) : Failed(error);
 }
 
 // A response to `request_method` with this status has no body whatever its headers say.
@@ -147,8 +185,7 @@ const char* ReadResponseBody(std::string_view request_method, ResponseHead* head
   HeaderList& headers = head->headers;
   BodyFraming framing;
   if (const char* const reason = ReadFraming(head->version, &headers, &framing)) return reason;
-  head->keep_alive =
-      head->version == Version::kHttp11 && !HasToken(headers, HeaderId::kConnection, "close");
+  head->keep_alive = IsKept(head->version, headers);
   if (!NeverHasBody(head->status, request_method)) {
     head->body = framing;
     if (framing.kind == BodyFraming::kNone) {
@@ -167,27 +204,39 @@ const char* ReadResponseBody(std::string_view request_method, ResponseHead* head
   return nullptr;
 }
 
-ParseError ParseResponse(std::string_view bytes, const HeadScanner& scanner,
-                         const HeadLimits& limits, std::string_view request_method,
-                         ResponseHead* head) {
+ParseResult ParseResponse(std::string_view bytes, const HeadLimits& limits,
+                          std::string_view request_method, ResponseHead* head) {
+  Cursor cursor(bytes, limits);
+  const std::string_view line = TakeStartLine(limits, &cursor);
+  if (line.data() == nullptr) return {};
+  ParseError error = ParseStatusLine(line, head);
+  if (error.status != 0) return Failed(error);
   head->headers.Clear();
-  const std::string_view line = bytes.substr(0, scanner.start_line_end());
-  head->version = VersionOf(line[7]);
-  head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  head->reason = line.size() > 13 ? line.substr(13) : std::string_view();
-
-  const ParseError error = ParseFieldLines(bytes.substr(line.size() + 2), limits, &head->headers);
-  if (error.status != 0) return {502, error.reason};
-  if (const char* const reason = RefuseLongConnection(head->headers)) return {502, reason};
-  if (const char* const reason = ReadResponseBody(request_method, head)) return {502, reason};
+  cursor.at = ParseFieldLines(cursor.at, cursor.end, limits, &head->headers, &error);
+  if (error.status != 0) return Failed({502, error.reason});
+  if (cursor.at == nullptr) return {};
+  if (const char* const reason = RefuseLongConnection(head->headers)) return Failed({502, reason});
+  if (const char* const reason = ReadResponseBody(request_method, head)) {
+    return Failed({502, reason});
+  }
   head->upgrade = head->status == 101 && HasUpgrade(head->headers);
-  return {};
+  return Done(cursor);
 }
 
-ParseResult Failed(ParseError error) {
-  ParseResult result;
-  result.state = ParseResult::kError;
-  result.error = error;
+// Nearly every head arrives whole and without a mistake: then `parse`, which takes no head that the
+// scanner would not, is all there is to do. Otherwise the scanner says first what is wrong or
+// missing, as it does when the head arrives in pieces.
+template <typename Parse>
+ParseResult ScanAndParse(HeadScanner* scanner, std::string_view bytes, const HeadLimits& limits,
+                         Parse parse) {
+  if (scanner->fresh()) {
+    const ParseResult result = parse(bytes);
+    if (result.state == ParseResult::kDone) return result;
+  }
+  const ParseResult scan = scanner->Feed(bytes, limits);
+  if (scan.state != ParseResult::kDone) return scan;
+  const ParseResult result = parse(bytes.substr(0, scan.consumed));
+  if (result.state == ParseResult::kDone) scanner->Reset();
   return result;
 }
 
@@ -196,12 +245,8 @@ ParseResult Failed(ParseError error) {
 ParseResult ParseRequestHead(HeadScanner* scanner, std::string_view bytes, const HeadLimits& limits,
                              RequestHead* out) {
   PILLION_CHECK(scanner->kind() == HeadScanner::Kind::kRequest);
-  const ParseResult scan = scanner->Feed(bytes, limits);
-  if (scan.state != ParseResult::kDone) return scan;
-  const ParseError error = ParseRequest(bytes.substr(0, scan.consumed), *scanner, limits, out);
-  if (error.status != 0) return Failed(error);
-  scanner->Reset();
-  return scan;
+  return ScanAndParse(scanner, bytes, limits,
+                      [&](std::string_view head) { return ParseRequest(head, limits, out); });
 }
 
 ParseResult ParseRequestHead(std::string_view bytes, const HeadLimits& limits, RequestHead* out) {
@@ -213,13 +258,9 @@ ParseResult ParseResponseHead(HeadScanner* scanner, std::string_view bytes,
                               const HeadLimits& limits, std::string_view request_method,
                               ResponseHead* out) {
   PILLION_CHECK(scanner->kind() == HeadScanner::Kind::kResponse);
-  const ParseResult scan = scanner->Feed(bytes, limits);
-  if (scan.state != ParseResult::kDone) return scan;
-  const ParseError error =
-      ParseResponse(bytes.substr(0, scan.consumed), *scanner, limits, request_method, out);
-  if (error.status != 0) return Failed(error);
-  scanner->Reset();
-  return scan;
+  return ScanAndParse(scanner, bytes, limits, [&](std::string_view head) {
+    return ParseResponse(head, limits, request_method, out);
+  });
 }
 
 ParseResult ParseResponseHead(std::string_view bytes, const HeadLimits& limits,

@@ -82,8 +82,8 @@ class HeadScanner {
   void Reset() { *this = HeadScanner(kind_); }
 
   Kind kind() const { return kind_; }
-  size_t start_line_begin() const { return start_line_begin_; }  // after skipped empty lines
-  size_t start_line_end() const { return start_line_end_; }  // without CRLF; 0 until it is complete
+  // True if no byte has been looked at since the last Reset().
+  bool fresh() const { return position_ == 0; }
 
  private:
   size_t Window(size_t available, const HeadLimits& limits) const;
@@ -92,11 +92,10 @@ class HeadScanner {
   ParseResult FailAt(char control) const;
 
   Kind kind_;
+  bool start_line_done_ = false;
   uint8_t empty_lines_ = 0;  // skipped before the start line
   size_t position_ = 0;      // bytes before this have been looked at
   size_t line_begin_ = 0;
-  size_t start_line_begin_ = 0;
-  size_t start_line_end_ = 0;
 };
 
 // Parses the request head at the start of `bytes`, which must outlive *out: its views point into

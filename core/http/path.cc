@@ -105,8 +105,9 @@ const char* RemoveDotSegments(std::string* path) {
 }  // namespace
 
 NormalizedPath NormalizePath(std::string_view path, std::string* scratch) {
-  if (path == "*") return {path, nullptr};
-  if (path.empty() || path[0] != '/') return {{}, kNotAPath};
+  if (!path.starts_with('/')) {
+    return path == "*" ? NormalizedPath{path} : NormalizedPath{{}, kNotAPath};
+  }
   if (IsCanonical(path)) return {path, nullptr};
   scratch->clear();
   scratch->reserve(path.size());

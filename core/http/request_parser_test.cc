@@ -89,6 +89,31 @@ TEST(MalformedRequests, AreRefusedAlikeHoweverTheyAreCut) {
   }
 }
 
+// The outcome where the first `cut` bytes come first, and all others at once.
+Outcome FeedInTwo(std::string_view bytes, size_t cut) {
+  HeadScanner scanner;
+  RequestHead head;
+  ParseResult result = ParseRequestHead(&scanner, bytes.substr(0, cut), {}, &head);
+  if (result.state == ParseResult::kNeedMore) {
+    result = ParseRequestHead(&scanner, bytes, {}, &head);
+  }
+  return {.status = result.error.status,
+          .reason = result.error.reason,
+          .need_more = result.state == ParseResult::kNeedMore,
+          .consumed = result.consumed,
+          .body = ""};
+}
+
+TEST(MalformedRequests, AreRefusedAlikeWhereverTheyAreCutInTwo) {
+  for (const MalformedRequest& request : MalformedRequests()) {
+    if (request.bytes.size() > 1000) continue;
+    const Outcome whole = FeedInTwo(request.bytes, request.bytes.size());
+    for (size_t cut = 0; cut < request.bytes.size(); ++cut) {
+      EXPECT_EQ(FeedInTwo(request.bytes, cut), whole) << request.name << " cut at " << cut;
+    }
+  }
+}
+
 struct ValidRequest {
   std::string_view bytes;
   std::string_view method, authority, path;
@@ -222,6 +247,51 @@ TEST(RequestParser, WantsMoreAtEveryCutOfAValidRequest) {
     EXPECT_EQ(ParseRequestHead(&scanner, valid.bytes, {}, &head).state, ParseResult::kDone)
         << valid.bytes;
     EXPECT_EQ(head.path, valid.path);
+  }
+}
+
+TEST(RequestParser, ReadsTheSameWhereverARequestIsCutInTwo) {
+  for (const ValidRequest& valid : kValid) {
+    RequestHead whole;
+    const size_t consumed = Parse(valid.bytes, &whole).consumed;
+    for (size_t cut = 0; cut < valid.bytes.size(); ++cut) {
+      HeadScanner scanner;
+      RequestHead head;
+      ParseRequestHead(&scanner, valid.bytes.substr(0, cut), {}, &head);
+      const ParseResult result = ParseRequestHead(&scanner, valid.bytes, {}, &head);
+      ASSERT_EQ(result.state, ParseResult::kDone) << valid.bytes << " cut at " << cut;
+      EXPECT_EQ(result.consumed, consumed);
+      EXPECT_EQ(head.method, whole.method);
+      EXPECT_EQ(head.authority, whole.authority);
+      EXPECT_EQ(head.path, whole.path);
+      EXPECT_EQ(head.query, whole.query);
+      EXPECT_EQ(head.body, whole.body);
+      ASSERT_EQ(head.headers.size(), whole.headers.size());
+      for (size_t i = 0; i < head.headers.size(); ++i) {
+        EXPECT_EQ(head.headers.begin()[i].name, whole.headers.begin()[i].name);
+        EXPECT_EQ(head.headers.begin()[i].value, whole.headers.begin()[i].value);
+      }
+    }
+  }
+}
+
+// Names, values and paths of every length up to a few blocks of those that are looked at at once,
+// with a character that cannot stand there at every place of them.
+TEST(RequestParser, LooksAtEveryByteOfNamesValuesAndPaths) {
+  for (size_t size = 1; size <= 40; ++size) {
+    for (size_t at = 0; at <= size; ++at) {
+      for (char bad : {'\x01', '\r', '\n', '\x7f'}) {
+        std::string text(size, 'a');
+        if (at < size) text[at] = bad;
+        for (const std::string& head : {"GET /" + text + " HTTP/1.1\r\nHost: o\r\n\r\n",
+                                        "GET / HTTP/1.1\r\nHost: o\r\n" + text + ": y\r\n\r\n",
+                                        "GET / HTTP/1.1\r\nHost: o\r\nX:" + text + "\r\n\r\n"}) {
+          RequestHead out;
+          EXPECT_EQ(Parse(head, &out).state, at < size ? ParseResult::kError : ParseResult::kDone)
+              << testing::PrintToString(head);
+        }
+      }
+    }
   }
 }
 

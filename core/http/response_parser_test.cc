@@ -59,6 +59,30 @@ const ValidResponse kValid[] = {
     {"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "GET", 103, "Early Hints", kNone, true},
 };
 
+// The result where the first `cut` bytes come first, and all others at once.
+ParseResult ParseInTwo(std::string_view bytes, size_t cut, std::string_view method,
+                       ResponseHead* head) {
+  HeadScanner scanner(HeadScanner::Kind::kResponse);
+  const ParseResult first = ParseResponseHead(&scanner, bytes.substr(0, cut), {}, method, head);
+  if (first.state != ParseResult::kNeedMore) return first;
+  return ParseResponseHead(&scanner, bytes, {}, method, head);
+}
+
+TEST(ResponseParser, ReadsTheSameWhereverAResponseIsCutInTwo) {
+  for (const ValidResponse& valid : kValid) {
+    for (size_t cut = 0; cut < valid.bytes.size(); ++cut) {
+      ResponseHead head;
+      const ParseResult result = ParseInTwo(valid.bytes, cut, valid.method, &head);
+      ASSERT_EQ(result.state, ParseResult::kDone) << valid.bytes << " cut at " << cut;
+      EXPECT_EQ(result.consumed, valid.bytes.size());
+      EXPECT_EQ(head.status, valid.status);
+      EXPECT_EQ(head.reason, valid.reason);
+      EXPECT_EQ(head.body, valid.body);
+      EXPECT_EQ(head.keep_alive, valid.keep_alive);
+    }
+  }
+}
+
 TEST(ResponseParser, ReadsValidResponses) {
   for (const ValidResponse& valid : kValid) {
     ResponseHead head;

@@ -1,9 +1,9 @@
 #include "core/http/serialize.h"
 
 #include <array>
-#include <cstring>
 
 #include "core/check.h"
+#include "core/http/copy.h"
 
 namespace pillion::http {
 namespace {
@@ -89,11 +89,6 @@ constexpr std::array<std::string_view, 600> MakePhraseByStatus() {
 }
 constexpr std::array<std::string_view, 600> kPhraseByStatus = MakePhraseByStatus();
 
-char* Put(char* out, std::string_view text) {
-  if (!text.empty()) std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
-
 char* Put(char* out, char c) {
   *out = c;
   return out + 1;
@@ -109,12 +104,12 @@ size_t FieldLinesSize(const HeaderList& headers) {
 
 char* PutFieldLines(char* out, const HeaderList& headers) {
   for (const Header& header : headers) {
-    out = Put(out, header.name);
-    out = Put(out, kColon);
-    out = Put(out, header.value);
-    out = Put(out, kCrLf);
+    out = Copy(out, header.name);
+    out = Copy(out, kColon);
+    out = Copy(out, header.value);
+    out = Copy(out, kCrLf);
   }
-  return Put(out, kCrLf);
+  return Copy(out, kCrLf);
 }
 
 std::string_view ReasonOf(const ResponseHead& head) {
@@ -143,28 +138,28 @@ size_t SerializedSize(const ResponseHead& head) {
 }
 
 char* SerializeTo(char* out, const RequestHead& head) {
-  out = Put(out, head.method);
+  out = Copy(out, head.method);
   out = Put(out, ' ');
-  out = Put(out, head.path);
+  out = Copy(out, head.path);
   if (head.has_query) {
     out = Put(out, '?');
-    out = Put(out, head.query);
+    out = Copy(out, head.query);
   }
   out = Put(out, ' ');
-  out = Put(out, kVersion);
-  out = Put(out, kCrLf);
+  out = Copy(out, kVersion);
+  out = Copy(out, kCrLf);
   return PutFieldLines(out, head.headers);
 }
 
 char* SerializeTo(char* out, const ResponseHead& head) {
   PILLION_CHECK(head.status >= 100 && head.status <= 999);
-  out = Put(out, kVersion);
+  out = Copy(out, kVersion);
   out = Put(out, ' ');
   for (int unit = 100; unit > 0; unit /= 10)
     out = Put(out, static_cast<char>('0' + head.status / unit % 10));
   out = Put(out, ' ');
-  out = Put(out, ReasonOf(head));
-  out = Put(out, kCrLf);
+  out = Copy(out, ReasonOf(head));
+  out = Copy(out, kCrLf);
   return PutFieldLines(out, head.headers);
 }
 

@@ -20,7 +20,7 @@ constexpr auto kLinger = std::chrono::seconds(1);
 constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
 
 // The most that is sent at a time, and has to be taken within the send timeout.
-constexpr size_t kMaxSend = 64 * 1024;
+constexpr size_t kMaxSend = net::Buffer::kBulkBlockSize;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -194,7 +194,7 @@ class ServerConnection {
   net::Task<void> Run() {
     bool open = true;
     while (open) {
-      open = co_await WaitForRequest();
+      if (in_.empty()) open = co_await WaitForRequest();  // else it is there already: pipelined
       if (open) open = co_await ServeOne();
     }
   }
@@ -202,7 +202,6 @@ class ServerConnection {
  private:
   // False when the connection is to be closed.
   net::Task<bool> WaitForRequest() {
-    if (!in_.empty()) co_return true;  // pipelined
     in_.Release();
     net::CancelScope idle(scope_.loop(), &context_.idle_scope);
     idle.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
@@ -221,8 +220,11 @@ class ServerConnection {
     served_ = true;
     ServerExchange exchange(socket_, in_, caller_, context_.draining, context_.options.send_timeout,
                             scope_);
-    const bool begun = co_await ReadHead(exchange);
-    if (!begun) co_return false;
+    HeadScanner scanner;
+    if (!TakeHead(exchange, scanner)) {
+      const bool begun = co_await ReadHead(exchange, scanner);
+      if (!begun) co_return false;
+    }
     co_await context_.handler.Handle(exchange);
     socket_.CancelOnClose(nullptr);
     if (!exchange.writer_.done()) {
@@ -231,48 +233,47 @@ class ServerConnection {
       co_return false;
     }
     if (exchange.upgraded_) co_return false;
-    const bool whole = co_await SkipBody(exchange);
+    bool whole = exchange.body_.done() && !exchange.parse_error_;
+    if (whole) {
+      (void)exchange.body_.ReadBuffered();  // gives up the last piece
+    } else if (exchange.keep_alive_ && !exchange.parse_error_) {
+      whole = co_await SkipBody(exchange);
+    }
     if (exchange.keep_alive_ && whole && !context_.draining) co_return true;
     co_await LingeringClose();
     co_return false;
   }
 
-  // False when the caller left before a request was there. A malformed one is told to the exchange.
-  net::Task<bool> ReadHead(ServerExchange& exchange) {
+  // False when the caller left before a request was there.
+  net::Task<bool> ReadHead(ServerExchange& exchange, HeadScanner& scanner) {
     net::CancelScope scope(scope_.loop(), &scope_);
     scope.SetDeadline(scope_.loop().now() + context_.options.request_headers_timeout,
                       "request headers timeout");
-    HeadScanner scanner;
-    while (true) {
-      const ParseResult result =
-          ParseRequestHead(&scanner, in_.view(), context_.options.head, &exchange.request_);
-      if (result.state == ParseResult::kDone) {
-        TakeHead(exchange, result.consumed);
-        co_return true;
-      }
-      if (result.state == ParseResult::kError) {
-        Refuse(exchange, result.error);
-        co_return true;
-      }
+    do {
       absl::StatusOr<size_t> received = co_await socket_.Receive(in_, scope);
       if (!received.ok() && absl::IsDeadlineExceeded(received.status()) && !scope_.canceled()) {
         Refuse(exchange, {408, "the request's head did not arrive in time"});
         co_return true;
       }
       if (!received.ok() || *received == 0) co_return false;
-    }
+    } while (!TakeHead(exchange, scanner));
+    co_return true;
   }
 
-  // Keeps the head's bytes where the views point to, and what follows as the new input.
-  void TakeHead(ServerExchange& exchange, size_t head_size) {
-    const std::string_view rest = in_.view().substr(head_size);
-    net::Buffer next;
-    next.Append(rest);
-    exchange.head_bytes_ = std::move(in_);
-    in_ = std::move(next);
+  // True when the request's head is there. A malformed one is told to the exchange.
+  bool TakeHead(ServerExchange& exchange, HeadScanner& scanner) {
+    const ParseResult result =
+        ParseRequestHead(&scanner, in_.view(), context_.options.head, &exchange.request_);
+    if (result.state == ParseResult::kNeedMore) return false;
+    if (result.state == ParseResult::kError) {
+      Refuse(exchange, result.error);
+      return true;
+    }
+    exchange.head_bytes_ = in_.TakeFront(result.consumed);
     exchange.keep_alive_ = exchange.request_.keep_alive;
     exchange.continue_due_ = exchange.request_.expect_continue;
     exchange.body_.Start(exchange.request_.body);
+    return true;
   }
 
   static void Refuse(ServerExchange& exchange, ParseError error) {
@@ -283,8 +284,6 @@ class ServerConnection {
 
   // True when the request has been read to its end.
   net::Task<bool> SkipBody(ServerExchange& exchange) {
-    if (exchange.parse_error_) co_return false;
-    if (!exchange.keep_alive_ && !exchange.body_.done()) co_return false;
     const uint64_t limit = exchange.body_.bytes() + kMaxSkippedBytes;
     net::CancelScope scope(scope_.loop(), &context_.idle_scope);
     scope.SetDeadline(scope_.loop().now() + kLinger, "skipping the body");

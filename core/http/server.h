@@ -81,7 +81,7 @@ class ServerExchange {
   int response_status() const { return response_status_; }
   uint64_t response_bytes() const { return writer_.bytes(); }
 
-  // From here on a caller that takes longer than `timeout` for a piece of the answer (of 64 KiB at
+  // From here on a caller that takes longer than `timeout` for a piece of the answer (of 68 KiB at
   // most, so that a slow one is not taken for one that has stopped) is given up. 0: never. At first
   // it is ServerOptions::send_timeout.
   void LimitSends(net::Duration timeout) { send_timeout_ = timeout; }

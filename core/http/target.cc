@@ -20,18 +20,23 @@ bool IsIpv6(std::string_view text) {
 }
 
 bool IsPort(std::string_view text) {
-  if (text.empty() || text.size() > 5 || !All(text, kDigit)) return false;
+  if (text.empty() || text.size() > 5) return false;
   unsigned port = 0;
-  for (char c : text) port = port * 10 + static_cast<unsigned>(c - '0');
+  for (char c : text) {
+    const unsigned digit = static_cast<unsigned>(c - '0');
+    if (digit > 9) return false;
+    port = port * 10 + digit;
+  }
   return port >= 1 && port <= 65535;
 }
 
 const char* SplitPathAndQuery(std::string_view text, RequestHead* head) {
-  const size_t question = text.find('?');
-  head->path = text.substr(0, question);
-  head->has_query = question != std::string_view::npos;
-  head->query = head->has_query ? text.substr(question + 1) : std::string_view();
-  if (!All(head->path, kPathChar)) return "invalid character in the path of the request target";
+  const size_t path_size = CountLeading(text, kPathChar);
+  head->path = text.substr(0, path_size);
+  head->has_query = path_size < text.size();
+  if (!head->has_query) return nullptr;
+  if (text[path_size] != '?') return "invalid character in the path of the request target";
+  head->query = text.substr(path_size + 1);
   if (!All(head->query, kQueryChar)) return "invalid character in the query of the request target";
   return nullptr;
 }
@@ -67,12 +72,11 @@ const char* CheckAuthority(std::string_view authority) {
     if (has_port && rest[0] != ':') return "invalid character in the host";
     port = rest.substr(has_port ? 1 : 0);
   } else {
-    const size_t colon = authority.find(':');
-    const std::string_view host = authority.substr(0, colon);
-    if (host.empty()) return "empty host";
-    if (!All(host, kHostChar)) return "invalid character in the host";
-    has_port = colon != std::string_view::npos;
-    if (has_port) port = authority.substr(colon + 1);
+    const size_t host_size = CountLeading(authority, kHostChar);
+    has_port = host_size < authority.size() && authority[host_size] == ':';
+    if (has_port) port = authority.substr(host_size + 1);
+    if (host_size == 0 && (authority.empty() || has_port)) return "empty host";
+    if (host_size < authority.size() && !has_port) return "invalid character in the host";
   }
   return has_port && !IsPort(port) ? "invalid port in the host" : nullptr;
 }

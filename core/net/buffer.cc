@@ -1,66 +1,97 @@
 #include "core/net/buffer.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "core/check.h"
 
 namespace pillion::net {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kMaxKept = 0;  // reuse would hide a use after free
-#else
-constexpr size_t kMaxKept = 128;  // 2 MiB a thread
-#endif
-
-struct BlockPool {
-  std::vector<char*> free;
-  bool closed = false;
-  BlockPool() { free.reserve(kMaxKept); }
-  ~BlockPool() {
-    for (char* block : free) ::operator delete(block);
-    free.clear();
-    closed = true;
-  }
+// Stands before a block's bytes.
+struct alignas(16) BlockHeader {
+  uint32_t users;  // buffers that hold a part of it
+  uint32_t size_class;
 };
 
-thread_local BlockPool pool;
+BlockHeader& HeaderOf(char* block) { return reinterpret_cast<BlockHeader*>(block)[-1]; }
 
-char* TakeBlock(size_t capacity) {
-  if (capacity == Buffer::kBlockSize && !pool.free.empty()) {
-    char* block = pool.free.back();
-    pool.free.pop_back();
-    return block;
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+struct FreeBlocks {
+  FreeBlock* first;
+  size_t count;
+};
+
+struct SizeClass {
+  size_t capacity;
+  size_t kept;  // at most so many free ones a thread
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kKeepBlocks = false;  // reuse would hide a use after free
+#else
+constexpr bool kKeepBlocks = true;
+#endif
+
+constexpr std::array kClasses = {SizeClass{Buffer::kBlockSize, 128},
+                                 SizeClass{Buffer::kBulkBlockSize, 16}};
+
+// Blocks that begin at multiples of their size would all want the same few sets of the processor's
+// caches, as mostly their beginning is used.
+constexpr size_t kStagger = 5 * 64;
+
+// Plain, so that reaching it costs no check whether it is there.
+constinit thread_local FreeBlocks free_blocks[kClasses.size()] = {};
+
+// Frees what a thread kept when the thread ends.
+struct Keeper {
+  ~Keeper() {
+    for (size_t i = 0; i < kClasses.size(); ++i) {
+      FreeBlocks& free = free_blocks[i];
+      while (free.first != nullptr) {
+        FreeBlock* const block = std::exchange(free.first, free.first->next);
+        ::operator delete(&HeaderOf(reinterpret_cast<char*>(block)));
+      }
+      free.count = kClasses[i].kept;  // nothing is kept any more
+    }
   }
-  return static_cast<char*>(::operator new(capacity));
+  void Touch() {}
+};
+
+thread_local Keeper keeper;
+
+// kClasses.size() for other sizes, which are not kept.
+uint32_t ClassOf(size_t capacity) {
+  if (capacity == kClasses[0].capacity) return 0;
+  return capacity == kClasses[1].capacity ? 1 : kClasses.size();
 }
 
-void GiveBlock(char* block, size_t capacity) {
-  if (capacity == Buffer::kBlockSize && pool.free.size() < kMaxKept && !pool.closed) {
-    pool.free.push_back(block);
-  } else {
-    ::operator delete(block);
-  }
+// For so many bytes: of a class, or twice as much until it is enough.
+size_t CapacityFor(size_t bytes) {
+  if (bytes <= Buffer::kBlockSize) return Buffer::kBlockSize;
+  size_t capacity = Buffer::kBulkBlockSize;
+  while (capacity < bytes) capacity *= 2;
+  return capacity;
 }
+
+// What is copied rather than kept in place by a buffer that shares its block.
+constexpr size_t kSmallRest = 1024;
 
 }  // namespace
-
-Buffer::Buffer(Buffer&& other) noexcept
-    : block_(std::exchange(other.block_, nullptr)),
-      capacity_(std::exchange(other.capacity_, 0)),
-      begin_(std::exchange(other.begin_, 0)),
-      end_(std::exchange(other.end_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
     Release();
     block_ = std::exchange(other.block_, nullptr);
     capacity_ = std::exchange(other.capacity_, 0);
+    first_ = std::exchange(other.first_, 0);
     begin_ = std::exchange(other.begin_, 0);
     end_ = std::exchange(other.end_, 0);
   }
@@ -70,52 +101,90 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 void Buffer::Consume(size_t n) {
   PILLION_CHECK(n <= size());
   begin_ += n;
-  if (begin_ == end_) begin_ = end_ = 0;
+  if (begin_ == end_) begin_ = end_ = first_;
 }
 
-void Buffer::Reserve(size_t n) {
-  if (room() >= n) return;
-  const size_t needed = size() + n;
-  if (needed <= capacity_) {
-    std::memmove(block_, data(), size());
+Buffer Buffer::TakeFront(size_t n) {
+  PILLION_CHECK(n <= size());
+  Buffer front;
+  if (size() - n <= kSmallRest) {
+    const std::string_view rest = view().substr(n);
+    front = std::move(*this);
+    front.end_ = front.begin_ + n;
+    Append(rest);
   } else {
-    size_t capacity = std::max(capacity_, kBlockSize);
-    while (capacity < needed) capacity *= 2;
-    char* block = net::TakeBlock(capacity);
+    ++HeaderOf(block_).users;
+    front.block_ = block_;
+    front.first_ = first_;
+    front.begin_ = begin_;
+    first_ = begin_ = front.end_ = front.capacity_ = begin_ + n;
+  }
+  return front;
+}
+
+void Buffer::MakeRoom(size_t n) {
+  const size_t needed = size() + n;
+  if (needed <= capacity_ - first_) {
+    std::memmove(block_ + first_, data(), size());
+  } else {
+    const size_t capacity = CapacityFor(needed);
+    char* const block = TakeBlock(capacity);
     if (block_ != nullptr) {
       std::memcpy(block, data(), size());
-      net::GiveBlock(block_, capacity_);
+      GiveBlock(block_);
     }
     block_ = block;
     capacity_ = capacity;
+    first_ = 0;
   }
-  end_ -= begin_;
-  begin_ = 0;
-}
-
-void Buffer::Append(std::string_view bytes) {
-  if (bytes.empty()) return;
-  Reserve(bytes.size());
-  std::memcpy(tail(), bytes.data(), bytes.size());
-  Produce(bytes.size());
+  end_ = first_ + size();
+  begin_ = first_;
 }
 
 void Buffer::Adopt(char* block, size_t n) {
   PILLION_CHECK(empty());
   Release();
   block_ = block;
-  capacity_ = kBlockSize;
+  capacity_ = kClasses[HeaderOf(block).size_class].capacity;
   end_ = n;
 }
 
-char* Buffer::TakeBlock() { return net::TakeBlock(kBlockSize); }
+char* Buffer::TakeBlock(size_t capacity) {
+  const uint32_t size_class = ClassOf(capacity);
+  char* block;
+  if (size_class < kClasses.size() && free_blocks[size_class].first != nullptr) {
+    FreeBlocks& free = free_blocks[size_class];
+    --free.count;
+    block = reinterpret_cast<char*>(std::exchange(free.first, free.first->next));
+  } else {
+    keeper.Touch();  // makes it, on a thread's first block
+    auto* const header =
+        static_cast<BlockHeader*>(::operator new(sizeof(BlockHeader) + capacity + kStagger));
+    header->size_class = size_class;
+    block = reinterpret_cast<char*>(header + 1);
+  }
+  HeaderOf(block).users = 1;
+  return block;
+}
 
-void Buffer::GiveBlock(char* block) { net::GiveBlock(block, kBlockSize); }
+void Buffer::GiveBlock(char* block) {
+  BlockHeader& header = HeaderOf(block);
+  if (--header.users > 0) return;
+  const uint32_t size_class = header.size_class;
+  if (kKeepBlocks && size_class < kClasses.size() &&
+      free_blocks[size_class].count < kClasses[size_class].kept) {
+    FreeBlocks& free = free_blocks[size_class];
+    free.first = new (block) FreeBlock{free.first};
+    ++free.count;
+  } else {
+    ::operator delete(&header);
+  }
+}
 
-void Buffer::Release() {
-  if (block_ != nullptr) net::GiveBlock(block_, capacity_);
+void Buffer::Free() {
+  GiveBlock(block_);
   block_ = nullptr;
-  capacity_ = begin_ = end_ = 0;
+  capacity_ = first_ = begin_ = end_ = 0;
 }
 
 }  // namespace pillion::net

@@ -1,22 +1,31 @@
 // A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
 //
-// The memory is a pooled block of 16 KiB while that is enough, and an empty buffer holds none, so
-// an idle connection costs no buffer memory. Belongs to one thread; the pool is per thread.
+// The memory is a pooled block, of 16 KiB or for much data of 64 KiB, while that is enough, and an
+// empty buffer holds none, so an idle connection costs no buffer memory. Belongs to one thread; the
+// pool is per thread.
 
 #ifndef PILLION_CORE_NET_BUFFER_H_
 #define PILLION_CORE_NET_BUFFER_H_
 
 #include <cstddef>
+#include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace pillion::net {
 
 class Buffer {
  public:
   static constexpr size_t kBlockSize = 16 * 1024;
+  static constexpr size_t kBulkBlockSize = 68 * 1024;  // 64 KiB of a body, and a head before it
 
   Buffer() = default;
-  Buffer(Buffer&& other) noexcept;
+  Buffer(Buffer&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        first_(std::exchange(other.first_, 0)),
+        begin_(std::exchange(other.begin_, 0)),
+        end_(std::exchange(other.end_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer() { Release(); }
 
@@ -28,28 +37,46 @@ class Buffer {
   // Drops the first `n` bytes. An emptied buffer keeps its block until Release().
   void Consume(size_t n);
 
+  // Gives the first `n` bytes away, where they are: views of them stay good. What follows them
+  // stays here, and may move if it is little. REQUIRES: n <= size()
+  Buffer TakeFront(size_t n);
+
   // Makes room for `n` more bytes behind the content; may move the content.
-  void Reserve(size_t n);
+  void Reserve(size_t n) {
+    if (room() < n) MakeRoom(n);
+  }
   char* tail() { return block_ + end_; }
   size_t room() const { return capacity_ - end_; }
   // Declares `n` bytes at tail() written. REQUIRES: n <= room()
   void Produce(size_t n) { end_ += n; }
 
-  void Append(std::string_view bytes);
+  void Append(std::string_view bytes) {
+    if (bytes.empty()) return;
+    Reserve(bytes.size());
+    std::memcpy(tail(), bytes.data(), bytes.size());
+    Produce(bytes.size());
+  }
 
   // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty()
   void Adopt(char* block, size_t n);
 
-  // Memory of kBlockSize bytes from this thread's pool, for who fills it without a Buffer.
-  static char* TakeBlock();
+  // Memory of `capacity` bytes, from this thread's pool if that is one of the sizes above, for who
+  // fills it without a Buffer.
+  static char* TakeBlock(size_t capacity);
   static void GiveBlock(char* block);
 
   // Empties the buffer and gives its memory back.
-  void Release();
+  void Release() {
+    if (block_ != nullptr) Free();
+  }
 
  private:
+  void MakeRoom(size_t n);
+  void Free();
+
   char* block_ = nullptr;
-  size_t capacity_ = 0;
+  size_t capacity_ = 0;  // where this buffer's part of the block ends
+  size_t first_ = 0;     // and where it begins
   size_t begin_ = 0;
   size_t end_ = 0;
 };

@@ -40,13 +40,13 @@ class IoOperation : public Wait {
   // kReceive: appended to, given a block when it has none.
   Buffer* buffer = nullptr;
   // kSend: what is left to send; advanced as bytes go out.
-  std::array<iovec, 4> pieces{};
+  std::array<iovec, 4> pieces;  // the first piece_count are set
   int piece_count = 0;
   // kConnect
   const sockaddr* address = nullptr;
   socklen_t address_length = 0;
-  // kSend: the pieces in the kernel's form.
-  msghdr message{};
+  // kSend: the pieces in the kernel's form, for a backend that needs it to stay.
+  msghdr message;
   // Why it is to end before its time, once Cancel() has been asked to and the kernel still has it.
   absl::Status withdrawn;
   // Outcome when the status is OK. kAccept: the new descriptor, non-blocking. kReceive: bytes, 0 at

@@ -53,7 +53,7 @@ void Loop::Run() {
     if (first_ready_ != nullptr) {
       timeout = Duration::zero();
     } else if (std::optional<TimePoint> wake = timers_.NextWake(); wake) {
-      timeout = std::max(*wake - Clock::now(), Duration::zero());
+      timeout = std::max(*wake - now_, Duration::zero());  // late by the turn at most
     }
     io_->Poll(timeout);
     now_ = Clock::now();
@@ -72,15 +72,16 @@ void Loop::Stop() {
 void Loop::Post(absl::AnyInvocable<void()> work) {
   // Under the lock to the end: the work may end the loop's life, but not before it has the lock.
   std::lock_guard lock(mutex_);
-  const bool first = posted_.empty();
   posted_.push_back(std::move(work));
-  if (first) io_->Wake();
+  if (!has_posted_.exchange(true, std::memory_order_release)) io_->Wake();
 }
 
 void Loop::TakePosted() {
+  if (!has_posted_.load(std::memory_order_acquire)) return;
   {
     std::lock_guard lock(mutex_);
     taken_.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
   }
   for (absl::AnyInvocable<void()>& work : taken_) {
     budget_ = kBudget;

@@ -76,6 +76,7 @@ class Loop {
 
   std::mutex mutex_;
   std::vector<absl::AnyInvocable<void()>> posted_;  // guarded by mutex_
+  std::atomic<bool> has_posted_{false};             // set under mutex_, looked at without it
   std::vector<absl::AnyInvocable<void()>> taken_;   // swapped with posted_, keeps its memory
 };
 

@@ -118,24 +118,6 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   return *this;
 }
 
-ReceiveAwaiter Socket::Receive(Buffer& into, CancelScope& scope) {
-  return ReceiveAwaiter(*loop_, handle_, scope, into);
-}
-
-SendAwaiter::SendAwaiter(Loop& loop, IoHandle* handle, CancelScope& scope,
-                         std::initializer_list<std::string_view> data)
-    : IoAwaiter(loop, Kind::kSend, handle, scope) {
-  for (std::string_view piece : data) {
-    if (piece.empty()) continue;
-    pieces[static_cast<size_t>(piece_count++)] = {const_cast<char*>(piece.data()), piece.size()};
-  }
-}
-
-SendAwaiter Socket::Send(CancelScope& scope, std::string_view a, std::string_view b,
-                         std::string_view c, std::string_view d) {
-  return SendAwaiter(*loop_, handle_, scope, {a, b, c, d});
-}
-
 void Socket::Watch() { loop_->io().Watch(handle_); }
 
 void Socket::CancelOnClose(CancelScope* scope) {

@@ -6,7 +6,6 @@
 #ifndef PILLION_CORE_NET_SOCKET_H_
 #define PILLION_CORE_NET_SOCKET_H_
 
-#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -44,8 +43,14 @@ struct ReceiveAwaiter : IoAwaiter {
 };
 
 struct SendAwaiter : IoAwaiter {
-  SendAwaiter(Loop& loop, IoHandle* handle, CancelScope& scope,
-              std::initializer_list<std::string_view> data);
+  SendAwaiter(Loop& loop, IoHandle* handle, CancelScope& scope, std::string_view a,
+              std::string_view b, std::string_view c, std::string_view d)
+      : IoAwaiter(loop, Kind::kSend, handle, scope) {
+    for (std::string_view piece : {a, b, c, d}) {
+      if (piece.empty()) continue;
+      pieces[static_cast<size_t>(piece_count++)] = {const_cast<char*>(piece.data()), piece.size()};
+    }
+  }
   absl::Status await_resume() { return std::move(status_); }
 };
 
@@ -66,12 +71,16 @@ class Socket {
 
   // co_await -> absl::StatusOr<size_t>: appends at least one byte to `into`; 0 at the end of the
   // stream. `into` is given memory only when there is something to put there.
-  ReceiveAwaiter Receive(Buffer& into, CancelScope& scope);
+  ReceiveAwaiter Receive(Buffer& into, CancelScope& scope) {
+    return ReceiveAwaiter(*loop_, handle_, scope, into);
+  }
 
   // co_await -> absl::Status: sends all the pieces (at most 4), which must stay in place meanwhile.
   // An error may leave any part of them sent.
   SendAwaiter Send(CancelScope& scope, std::string_view a, std::string_view b = {},
-                   std::string_view c = {}, std::string_view d = {});
+                   std::string_view c = {}, std::string_view d = {}) {
+    return SendAwaiter(*loop_, handle_, scope, a, b, c, d);
+  }
 
   // Cancels `scope` as soon as the peer closes its side or the connection breaks, at once when it
   // has happened already; null ends the watch. The watch must end before the scope does.

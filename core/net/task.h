@@ -105,6 +105,23 @@ class [[nodiscard]] Task {
   std::coroutine_handle<promise_type> handle_;
 };
 
+// A value that is there already, or the task that will give it. For functions that seldom wait, so
+// that they cost no coroutine when they do not. Awaited like a Task, once.
+template <typename T>
+class [[nodiscard]] ValueOrTask {
+ public:
+  ValueOrTask(T value) : value_(std::move(value)) {}
+  ValueOrTask(Task<T> task) : task_(std::move(task)) {}
+
+  bool await_ready() const noexcept { return value_.has_value(); }
+  bool await_suspend(std::coroutine_handle<> parent) { return task_->await_suspend(parent); }
+  T await_resume() { return value_ ? *std::move(value_) : task_->await_resume(); }
+
+ private:
+  std::optional<T> value_;
+  std::optional<Task<T>> task_;
+};
+
 namespace internal {
 
 template <typename T>

@@ -52,6 +52,7 @@ void TimerWheel::Link(Timer& timer, uint64_t tick) {
   if (timer.next_ != nullptr) timer.next_->previous_ = &timer;
   slots_[level][slot] = &timer;
   occupied_[level] |= uint64_t{1} << slot;
+  next_tick_ = std::min(next_tick_, (tick >> (level * kBits)) << (level * kBits));
 }
 
 void TimerWheel::Unlink(Timer& timer) {
@@ -65,8 +66,8 @@ void TimerWheel::Unlink(Timer& timer) {
   timer.wheel_ = nullptr;
 }
 
-std::optional<uint64_t> TimerWheel::NextTick() const {
-  std::optional<uint64_t> earliest;
+uint64_t TimerWheel::NextTick() const {
+  uint64_t earliest = kNever;
   for (int level = 0; level < kLevels; ++level) {
     if (occupied_[level] == 0) continue;
     const int shift = level * kBits;
@@ -74,16 +75,14 @@ std::optional<uint64_t> TimerWheel::NextTick() const {
     const int ahead = std::countr_zero(std::rotr(occupied_[level], current));
     // Slots behind the current one belong to the next turn of the level, which only the top has.
     const uint64_t tick = ((now_tick_ >> shift) + static_cast<uint64_t>(ahead)) << shift;
-    const uint64_t candidate = std::max(tick, now_tick_);
-    if (!earliest || candidate < *earliest) earliest = candidate;
+    earliest = std::min(earliest, std::max(tick, now_tick_));
   }
   return earliest;
 }
 
 std::optional<TimePoint> TimerWheel::NextWake() const {
-  std::optional<uint64_t> tick = NextTick();
-  if (!tick) return std::nullopt;
-  return start_ + kTick * static_cast<int64_t>(*tick);
+  if (next_tick_ == kNever) return std::nullopt;
+  return start_ + kTick * static_cast<int64_t>(next_tick_);
 }
 
 void TimerWheel::Expire(int level, int slot) {
@@ -103,10 +102,10 @@ void TimerWheel::Expire(int level, int slot) {
 void TimerWheel::Advance(TimePoint now) {
   const uint64_t target =
       now <= start_ ? 0 : static_cast<uint64_t>((now - start_) / kTick);  // whole ticks only
-  while (true) {
-    std::optional<uint64_t> next = NextTick();
-    if (!next || *next > target) break;
-    now_tick_ = *next;
+  while (next_tick_ <= target) {
+    next_tick_ = NextTick();  // may be later than it seemed
+    if (next_tick_ > target) break;
+    now_tick_ = next_tick_;
     for (int level = kLevels - 1; level >= 0; --level) {
       const uint64_t below = (uint64_t{1} << (level * kBits)) - 1;
       if ((now_tick_ & below) != 0) continue;  // this level's slot does not open now

@@ -74,11 +74,16 @@ class TimerWheel {
   uint64_t TickAtOrAfter(TimePoint time) const;
   void Link(Timer& timer, uint64_t tick);
   void Unlink(Timer& timer);
-  std::optional<uint64_t> NextTick() const;
+  uint64_t NextTick() const;
   void Expire(int level, int slot);
+
+  static constexpr uint64_t kNever = ~uint64_t{0};
 
   const TimePoint start_;
   uint64_t now_tick_ = 0;
+  // No occupied slot opens before it. Dropping a timer leaves it as it is, which costs a look that
+  // finds nothing.
+  uint64_t next_tick_ = kNever;
   std::array<uint64_t, kLevels> occupied_{};  // one bit a slot
   std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
 };

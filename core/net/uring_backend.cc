@@ -19,11 +19,13 @@ namespace {
 
 constexpr unsigned kSubmissions = 1024;
 constexpr unsigned kCompletions = 8192;
-// Blocks in the kernel's hands, and what it may put into one. The kernel fills up to 32 of them
-// before it looks whether it was told to stop, so this bounds what a connection may pile up.
+// Blocks in the kernel's hands. It fills up to 32 of them before it looks whether it was told to
+// stop, so these 512 KiB bound what a connection may pile up.
 constexpr unsigned kBlocks = 128;
-constexpr unsigned kFillBytes = 4096;
 constexpr int kBlockGroup = 0;
+// Bytes that may come before they are asked for without being taken for a flood: an answer often
+// stands in the same batch of completions as the end of the send that it answers.
+constexpr size_t kMaxAhead = 64 * 1024;
 
 // Whom a completion is for: the low bits of its user data, which is a pointer otherwise.
 enum Tag : uint64_t { kOperation, kStream, kPeer, kWake, kNobody };
@@ -57,8 +59,11 @@ struct UringHandle : IoHandle {
   int error = 0;          // how it ended, or why accepting failed; 0: orderly
   IoOperation* reader = nullptr;
   IoOperation* writer = nullptr;
+  IoOperation* served = nullptr;  // the reader that got something in the turn `served_in`
+  uint64_t served_in = 0;
   char* filling = nullptr;       // where a single receive writes to
   std::vector<Arrival> waiting;  // what nobody has asked for yet
+  size_t waiting_bytes = 0;
   UringHandle* previous_closing = nullptr;
   UringHandle* next_closing = nullptr;
 
@@ -150,6 +155,7 @@ class UringBackend final : public IoBackend {
   void Poll(Duration timeout) override {
     if (!enabled_) Enable();
     SubmitAndWait(timeout);
+    ++turn_;
     unsigned head;
     unsigned count = 0;
     io_uring_cqe* cqe;
@@ -171,8 +177,8 @@ class UringBackend final : public IoBackend {
     PILLION_CHECK(EnableRing(ring_.get()).ok());
     enabled_ = true;
     for (unsigned id = 0; id < kBlocks; ++id) {
-      blocks_.push_back(Buffer::TakeBlock());
-      kernel_blocks_.Give(blocks_[id], kFillBytes, id);
+      blocks_.push_back(Buffer::TakeBlock(Buffer::kBlockSize));
+      kernel_blocks_.Give(blocks_[id], Buffer::kBlockSize, id);
     }
     WatchForWakes();
   }
@@ -228,8 +234,7 @@ class UringBackend final : public IoBackend {
     handle.listens = operation.kind == IoOperation::Kind::kAccept;
     handle.watched = false;
     if (!handle.waiting.empty()) {
-      Deliver(operation, handle.waiting.front());
-      handle.waiting.erase(handle.waiting.begin());
+      DeliverWaiting(operation, handle);
       handle.readable = handle.ended || !handle.waiting.empty();
       return true;
     }
@@ -269,6 +274,7 @@ class UringBackend final : public IoBackend {
     if (first + 1 == end) {
       io_uring_prep_send(submission, fd, first->iov_base, first->iov_len, kFlags);
     } else {
+      operation.message = {};
       operation.message.msg_iov = first;
       operation.message.msg_iovlen = static_cast<size_t>(end - first);
       io_uring_prep_sendmsg(submission, fd, &operation.message, kFlags);
@@ -285,8 +291,8 @@ class UringBackend final : public IoBackend {
       io_uring_prep_multishot_accept(submission, handle.fd, nullptr, nullptr,
                                      SOCK_NONBLOCK | SOCK_CLOEXEC);
     } else if (handle.bulk) {
-      handle.filling = Buffer::TakeBlock();
-      io_uring_prep_recv(submission, handle.fd, handle.filling, Buffer::kBlockSize, 0);
+      handle.filling = Buffer::TakeBlock(Buffer::kBulkBlockSize);
+      io_uring_prep_recv(submission, handle.fd, handle.filling, Buffer::kBulkBlockSize, 0);
     } else {
       io_uring_prep_recv_multishot(submission, handle.fd, nullptr, 0, 0);
       submission->flags |= IOSQE_BUFFER_SELECT;
@@ -399,8 +405,8 @@ class UringBackend final : public IoBackend {
     if (handle.filling != nullptr) return std::exchange(handle.filling, nullptr);
     if ((flags & IORING_CQE_F_BUFFER) == 0) return nullptr;
     const unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
-    char* const filled = std::exchange(blocks_[id], Buffer::TakeBlock());
-    kernel_blocks_.Give(blocks_[id], kFillBytes, id);
+    char* const filled = std::exchange(blocks_[id], Buffer::TakeBlock(Buffer::kBlockSize));
+    kernel_blocks_.Give(blocks_[id], Buffer::kBlockSize, id);
     return filled;
   }
 
@@ -415,11 +421,22 @@ class UringBackend final : public IoBackend {
       IoOperation& operation = *std::exchange(handle.reader, nullptr);
       Deliver(operation, arrival);
       operation.Finish(absl::OkStatus());
+      handle.served = handle.listens ? nullptr : &operation;
+      handle.served_in = turn_;
+      return;
+    }
+    // What comes in the same turn goes along: the coroutine has not run yet.
+    if (handle.served != nullptr && handle.served_in == turn_ && handle.waiting.empty() &&
+        handle.served->buffer->size() + static_cast<size_t>(arrival.value) <=
+            Buffer::kBulkBlockSize) {
+      Deliver(*handle.served, arrival);
       return;
     }
     handle.waiting.push_back(arrival);
     handle.readable = true;
-    if (!handle.listens) {
+    if (handle.listens) return;
+    handle.waiting_bytes += static_cast<size_t>(arrival.value);
+    if (handle.waiting_bytes > kMaxAhead) {
       handle.bulk = true;
       Stop(handle);
     }
@@ -444,15 +461,44 @@ class UringBackend final : public IoBackend {
   }
 
   static void Deliver(IoOperation& operation, Arrival arrival) {
-    operation.result = arrival.value;
+    operation.result += arrival.value;
     if (arrival.block == nullptr) return;
     const auto size = static_cast<size_t>(arrival.value);
     if (operation.buffer->empty()) {
       operation.buffer->Adopt(arrival.block, size);
     } else {
       operation.buffer->Append({arrival.block, size});
-      Buffer::GiveBlock(arrival.block);
+      arrival.Discard();
     }
+  }
+
+  // One descriptor, or as many of the bytes as a large block holds: passing them on in pieces costs
+  // more than bringing them together.
+  static void DeliverWaiting(IoOperation& operation, UringHandle& handle) {
+    size_t count = 1;
+    size_t bytes = 0;
+    if (!handle.listens) {
+      bytes = static_cast<size_t>(handle.waiting.front().value);
+      for (; count < handle.waiting.size(); ++count) {
+        const auto next = static_cast<size_t>(handle.waiting[count].value);
+        if (bytes + next > Buffer::kBulkBlockSize) break;
+        bytes += next;
+      }
+      handle.waiting_bytes -= bytes;
+    }
+    if (count == 1) {
+      Deliver(operation, handle.waiting.front());
+    } else {
+      operation.buffer->Reserve(bytes);
+      for (size_t i = 0; i < count; ++i) {
+        const Arrival& arrival = handle.waiting[i];
+        operation.buffer->Append({arrival.block, static_cast<size_t>(arrival.value)});
+        arrival.Discard();
+      }
+      operation.result = static_cast<ssize_t>(bytes);
+    }
+    handle.waiting.erase(handle.waiting.begin(),
+                         handle.waiting.begin() + static_cast<ptrdiff_t>(count));
   }
 
   void FreeIfLetGo(UringHandle* handle) {
@@ -472,6 +518,7 @@ class UringBackend final : public IoBackend {
   const int wake_;
   std::vector<char*> blocks_;  // in the kernel's hands, by id
   UringHandle* closing_ = nullptr;
+  uint64_t turn_ = 0;
   bool enabled_ = false;
 };
 

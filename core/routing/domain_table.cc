@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "core/strings.h"
 
 namespace pillion::routing {
@@ -15,31 +16,37 @@ struct HostPort {
   uint16_t port;
 };
 
+// 0 if `digits` are no port.
+uint16_t ParsePort(std::string_view digits) {
+  const char* const end = digits.data() + digits.size();
+  uint16_t port = 0;
+  const auto [parsed, error] = std::from_chars(digits.data(), end, port);
+  return error == std::errc() && parsed == end ? port : 0;
+}
+
 // `default_port` stands for a port that is not there or empty (RFC 3986 section 3.2.3), 0 for one
 // that is no port.
 HostPort Split(std::string_view authority, uint16_t default_port) {
-  const size_t bracket = authority.rfind(']');
+  const size_t bracket = authority.starts_with('[') ? authority.rfind(']') : 0;
   const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   const std::string_view host = authority.substr(0, colon);
   if (colon == std::string_view::npos || colon + 1 == authority.size()) {
     return {host, default_port};
   }
-  uint32_t port = 0;
-  if (!absl::SimpleAtoi(ToAbsl(authority.substr(colon + 1)), &port) || port > 65535) port = 0;
-  return {host, static_cast<uint16_t>(port)};
+  return {host, ParsePort(authority.substr(colon + 1))};
 }
 
 constexpr uint16_t kAnyPort = 0;
 constexpr uint16_t kHttpPort = 80;
 
-// Room for an authority in lower case.
+// Room for a host in lower case.
 using Buffer = std::array<char, DomainTable::kMaxAuthorityBytes>;
 
 // REQUIRES: it fits.
-std::string_view ToLower(std::string_view authority, Buffer* buffer) {
-  std::transform(authority.begin(), authority.end(), buffer->begin(),
+std::string_view ToLower(std::string_view host, Buffer* buffer) {
+  std::transform(host.begin(), host.end(), buffer->begin(),
                  [](unsigned char c) { return absl::ascii_tolower(c); });
-  return {buffer->data(), authority.size()};
+  return {buffer->data(), host.size()};
 }
 
 }  // namespace
@@ -60,45 +67,93 @@ DomainPattern DomainPattern::Parse(std::string_view domain) {
   return pattern;
 }
 
+bool DomainTable::Ports::Add(uint16_t port, Place place) {
+  if (port != kAnyPort) return named_.try_emplace(port, place).second;
+  if (any_.has_value()) return false;
+  any_ = place;
+  return true;
+}
+
+std::optional<DomainTable::Place> DomainTable::Ports::Find(uint16_t port) const {
+  if (!named_.empty()) {
+    const auto found = named_.find(port);
+    if (found != named_.end()) return found->second;
+  }
+  return any_;
+}
+
+bool DomainTable::Names::Add(std::string name, uint16_t port, Place place) {
+  lengths_.set(name.size());
+  return ports_[std::move(name)].Add(port, place);
+}
+
+std::optional<DomainTable::Place> DomainTable::Names::Find(std::string_view name,
+                                                           uint16_t port) const {
+  if (!lengths_.test(name.size())) return std::nullopt;
+  const auto found = ports_.find(ToAbsl(name));
+  if (found == ports_.end()) return std::nullopt;
+  return found->second.Find(port);
+}
+
 absl::Status DomainTable::Add(std::string_view domain, Place place) {
   DomainPattern pattern = DomainPattern::Parse(domain);
   // What is longer than an authority can be is never looked up.
   if (pattern.name.size() > kMaxAuthorityBytes) return absl::OkStatus();
-  Group& group = groups_[pattern.kind];
-  group.lengths.set(pattern.name.size());
-  const bool is_new =
-      group.places.try_emplace(Key(std::move(pattern.name), pattern.port), place).second;
+  if (pattern.kind != DomainPattern::kAny || pattern.port != kAnyPort) only_any_ = false;
+  bool is_new = false;
+  switch (pattern.kind) {
+    case DomainPattern::kExact:
+      is_new = exact_.Add(std::move(pattern.name), pattern.port, place);
+      break;
+    case DomainPattern::kSuffix:
+      is_new = suffixes_.Add(std::move(pattern.name), pattern.port, place);
+      break;
+    case DomainPattern::kPrefix:
+      is_new = prefixes_.Add(std::move(pattern.name), pattern.port, place);
+      break;
+    case DomainPattern::kAny:
+      is_new = any_.Add(pattern.port, place);
+      break;
+  }
   return is_new ? absl::OkStatus()
                 : absl::AlreadyExistsError(StrCat("duplicate domain '", domain, "'"));
 }
 
-std::optional<DomainTable::Place> DomainTable::Group::Find(std::string_view name,
-                                                           uint16_t port) const {
-  if (!lengths.test(name.size())) return std::nullopt;
-  auto found = places.find(KeyView(ToAbsl(name), port));
-  if (found == places.end() && port != 0) found = places.find(KeyView(ToAbsl(name), 0));
-  if (found == places.end()) return std::nullopt;
-  return found->second;
+// Suffixes begin with a dot, prefixes end with one; the star stands for one character at least.
+
+std::optional<DomainTable::Place> DomainTable::FindSuffix(std::string_view host,
+                                                          uint16_t port) const {
+  if (suffixes_.empty()) return std::nullopt;
+  for (size_t dot = host.find('.', 1); dot != std::string_view::npos;
+       dot = host.find('.', dot + 1)) {
+    const std::optional<Place> found = suffixes_.Find(host.substr(dot), port);
+    if (found.has_value()) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<DomainTable::Place> DomainTable::FindPrefix(std::string_view host,
+                                                          uint16_t port) const {
+  if (prefixes_.empty()) return std::nullopt;
+  for (size_t size = host.empty() ? 0 : host.size() - 1; size > 0; --size) {
+    if (host[size - 1] != '.') continue;
+    const std::optional<Place> found = prefixes_.Find(host.substr(0, size), port);
+    if (found.has_value()) return found;
+  }
+  return std::nullopt;
 }
 
 std::optional<DomainTable::Place> DomainTable::FindPlace(std::string_view authority) const {
   if (authority.size() > kMaxAuthorityBytes) return std::nullopt;
+  if (only_any_) return any_.Find(kHttpPort);
+  const auto [host, port] = Split(authority, kHttpPort);
   Buffer buffer;
-  const auto [host, port] = Split(ToLower(authority, &buffer), kHttpPort);
-  std::optional<Place> found = groups_[DomainPattern::kExact].Find(host, port);
-  if (found.has_value()) return found;
-  // Suffixes begin with a dot, prefixes end with one; the star stands for one character at least.
-  for (size_t dot = host.find('.', 1); dot != std::string_view::npos;
-       dot = host.find('.', dot + 1)) {
-    found = groups_[DomainPattern::kSuffix].Find(host.substr(dot), port);
-    if (found.has_value()) return found;
-  }
-  for (size_t size = host.empty() ? 0 : host.size() - 1; size > 0; --size) {
-    if (host[size - 1] != '.') continue;
-    found = groups_[DomainPattern::kPrefix].Find(host.substr(0, size), port);
-    if (found.has_value()) return found;
-  }
-  return groups_[DomainPattern::kAny].Find("", port);
+  const std::string_view name = ToLower(host, &buffer);
+  std::optional<Place> found = exact_.Find(name, port);
+  if (!found.has_value()) found = FindSuffix(name, port);
+  if (!found.has_value()) found = FindPrefix(name, port);
+  if (!found.has_value()) found = any_.Find(port);
+  return found;
 }
 
 }  // namespace pillion::routing

@@ -10,12 +10,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/hash/hash.h"
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 namespace pillion::routing {
 
@@ -60,27 +57,39 @@ class DomainTable {
   }
 
  private:
-  // A name and a port; looked up without making a string.
-  using Key = std::pair<std::string, uint16_t>;
-  using KeyView = std::pair<absl::string_view, uint16_t>;
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(const KeyView& key) const { return absl::HashOf(key); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const KeyView& a, const KeyView& b) const { return a == b; }
+  // Where the domains of one name lead, by port.
+  class Ports {
+   public:
+    // False if the port, or 0 for any, has a place already.
+    bool Add(uint16_t port, Place place);
+    // The place of `port`, else that of any port.
+    std::optional<Place> Find(uint16_t port) const;
+
+   private:
+    std::optional<Place> any_;
+    absl::flat_hash_map<uint16_t, Place> named_;
   };
 
-  // The domains of one kind.
-  struct Group {
+  // The domains of one kind, by name.
+  class Names {
+   public:
+    bool empty() const { return ports_.empty(); }
+    bool Add(std::string name, uint16_t port, Place place);
     std::optional<Place> Find(std::string_view name, uint16_t port) const;
 
-    absl::flat_hash_map<Key, Place, Hash, Equal> places;
-    std::bitset<kMaxAuthorityBytes + 1> lengths;  // of the names, so that few are looked up in vain
+   private:
+    absl::flat_hash_map<std::string, Ports> ports_;
+    std::bitset<kMaxAuthorityBytes + 1> lengths_;  // of the names: others are not looked up
   };
 
-  Group groups_[DomainPattern::kAny + 1];
+  std::optional<Place> FindSuffix(std::string_view host, uint16_t port) const;
+  std::optional<Place> FindPrefix(std::string_view host, uint16_t port) const;
+
+  Names exact_;
+  Names suffixes_;
+  Names prefixes_;
+  Ports any_;
+  bool only_any_ = true;  // no domain but "*" without a port: an authority need not be looked at
 };
 
 }  // namespace pillion::routing

@@ -99,12 +99,54 @@ TEST(DomainTable, FindsWhateverTheDots) {
   EXPECT_EQ(table.Find("a..."), 1u);
 }
 
+TEST(DomainTable, LooksForNobodyWhereOneTakesAll) {
+  DomainTable table;
+  EXPECT_EQ(table.Find("orders"), std::nullopt);
+  ASSERT_TRUE(table.Add("*", {0, 0}).ok());
+  for (const char* authority : {"", "orders", "ORDERS.eu.local:81", "[::1]:7", "orders:x"}) {
+    EXPECT_EQ(table.Find(authority), 0u) << authority;
+  }
+  ASSERT_TRUE(table.Add("*:81", {1, 0}).ok());
+  EXPECT_EQ(table.Find("orders:81"), 1u);
+  EXPECT_EQ(table.Find("orders"), 0u);
+}
+
+TEST(DomainTable, TellsThousandsOfNamesAndPortsApart) {
+  DomainTable table;
+  constexpr size_t kCount = 3000;
+  for (size_t i = 0; i < kCount; ++i) {
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE(table.Add("host-" + number, {i, 0}).ok());
+    ASSERT_TRUE(table.Add("*.of-" + number, {i, 1}).ok());
+    ASSERT_TRUE(table.Add("in-" + number + ".*", {i, 2}).ok());
+    ASSERT_TRUE(table.Add("localhost:" + std::to_string(i + 1), {i, 3}).ok());
+  }
+  for (size_t i = 0; i < kCount; ++i) {
+    const std::string number = std::to_string(i);
+    size_t domain = 0;
+    for (const std::string& authority :
+         {"host-" + number + ":81", "a.of-" + number, "in-" + number + ".a.b",
+          "localhost:" + std::to_string(i + 1)}) {
+      const auto place = table.FindPlace(authority);
+      ASSERT_TRUE(place.has_value()) << authority;
+      EXPECT_EQ(place->virtual_host, i) << authority;
+      EXPECT_EQ(place->domain, domain++) << authority;
+    }
+  }
+  EXPECT_EQ(table.Find("localhost:" + std::to_string(kCount + 1)), std::nullopt);
+  EXPECT_EQ(table.Find("host-" + std::to_string(kCount)), std::nullopt);
+}
+
 TEST(DomainTable, RefusesADuplicate) {
   DomainTable table;
   ASSERT_TRUE(table.Add("*.local:80", {0, 0}).ok());
   ASSERT_TRUE(table.Add("*.local", {0, 1}).ok());
   EXPECT_EQ(table.Add("*.LOCAL:80", {1, 0}).ToString(),
             "ALREADY_EXISTS: duplicate domain '*.LOCAL:80'");
+  for (const char* domain : {"orders", "orders:80", "orders.*", "*", "*:80"}) {
+    EXPECT_TRUE(table.Add(domain, {1, 0}).ok()) << domain;
+    EXPECT_FALSE(table.Add(domain, {2, 0}).ok()) << domain;
+  }
 }
 
 }  // namespace

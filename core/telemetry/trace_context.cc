@@ -1,16 +1,19 @@
 #include "core/telemetry/trace_context.h"
 
-#include <algorithm>
+#include <bit>
 #include <cstring>
-#include <span>
 
 #include "core/telemetry/fast_random.h"
+#include "core/telemetry/hex.h"
 
 namespace pillion::telemetry {
 namespace {
 
-constexpr char kHexDigits[] = "0123456789abcdef";
-constexpr size_t kTraceparentSize = 55;  // 00-(32 digits)-(16 digits)-(2 digits)
+// 00-(32 digits)-(16 digits)-(2 digits)
+constexpr size_t kTraceIdAt = 3;
+constexpr size_t kParentIdAt = 36;
+constexpr size_t kFlagsAt = 53;
+constexpr size_t kTraceparentSize = 55;
 constexpr uint8_t kKnownFlags = TraceContext::kSampled | TraceContext::kRandomTraceId;
 
 int LowerHexDigit(char c) {
@@ -19,41 +22,34 @@ int LowerHexDigit(char c) {
   return -1;
 }
 
-// REQUIRES: `digits` has two characters per byte of `out`.
-bool ReadHex(std::string_view digits, std::span<uint8_t> out) {
-  for (size_t i = 0; i < out.size(); ++i) {
-    const int high = LowerHexDigit(digits[2 * i]);
-    const int low = LowerHexDigit(digits[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<uint8_t>(high << 4 | low);
-  }
-  return true;
+// The byte of two digits, or a negative number.
+int ReadHexByte(const char* digits) {
+  const int high = LowerHexDigit(digits[0]);
+  const int low = LowerHexDigit(digits[1]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-char* WriteHex(std::span<const uint8_t> bytes, char* out) {
-  for (uint8_t byte : bytes) {
-    *out++ = kHexDigits[byte >> 4];
-    *out++ = kHexDigits[byte & 15];
-  }
-  return out;
+template <size_t kSize>
+bool AllZero(const std::array<uint8_t, kSize>& bytes) {
+  return bytes == std::array<uint8_t, kSize>{};
 }
 
-bool AllZero(std::span<const uint8_t> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+template <size_t kWords>
+inline std::array<uint64_t, kWords> RandomWords(FastRandom& random) {
+  std::array<uint64_t, kWords> words;
+  for (uint64_t& word : words) word = random();
+  return words;
 }
 
-void FillRandom(std::span<uint8_t> out) {
-  FastRandom& random = FastRandom::OfThisThread();
-  for (size_t i = 0; i < out.size(); i += sizeof(uint64_t)) {
-    const uint64_t number = random();
-    std::memcpy(out.data() + i, &number, std::min(sizeof number, out.size() - i));
-  }
-}
-
-void FillRandomId(std::span<uint8_t> out) {
+// Random, but not all zero.
+template <size_t kSize>
+inline void MakeId(FastRandom& random, std::array<uint8_t, kSize>* id) {
+  constexpr size_t kWords = kSize / sizeof(uint64_t);
+  std::array<uint64_t, kWords> words;
   do {
-    FillRandom(out);
-  } while (AllZero(out));
+    words = RandomWords<kWords>(random);
+  } while (words == std::array<uint64_t, kWords>{});
+  *id = std::bit_cast<std::array<uint8_t, kSize>>(words);
 }
 
 }  // namespace
@@ -61,66 +57,68 @@ void FillRandomId(std::span<uint8_t> out) {
 std::optional<TraceContext> ParseTraceparent(std::string_view value) {
   if (value.size() < kTraceparentSize) return std::nullopt;
   if (value[2] != '-' || value[35] != '-' || value[52] != '-') return std::nullopt;
-  uint8_t version;
+  const char* const text = value.data();
+  const int version = ReadHexByte(text);
+  const int flags = ReadHexByte(text + kFlagsAt);
   TraceContext context;
-  if (!ReadHex(value.substr(0, 2), {&version, 1}) ||
-      !ReadHex(value.substr(3, 32), context.trace_id) ||
-      !ReadHex(value.substr(36, 16), context.parent_id) ||
-      !ReadHex(value.substr(53, 2), {&context.flags, 1})) {
+  if (version < 0 || flags < 0 || !ReadHex8(text + kTraceIdAt, context.trace_id.data()) ||
+      !ReadHex8(text + kTraceIdAt + 16, context.trace_id.data() + 8) ||
+      !ReadHex8(text + kParentIdAt, context.parent_id.data())) {
     return std::nullopt;
   }
   if (version == 0xff || AllZero(context.trace_id) || AllZero(context.parent_id))
     return std::nullopt;
   if (value.size() > kTraceparentSize && (version == 0 || value[kTraceparentSize] != '-'))
     return std::nullopt;
-  context.flags &= kKnownFlags;
+  context.flags = static_cast<uint8_t>(flags) & kKnownFlags;
   return context;
 }
 
 TraceparentText FormatTraceparent(const TraceContext& context) {
+  static_assert(kKnownFlags < 10);
   TraceparentText text;
-  char* out = text.bytes.data();
-  *out++ = '0';
-  *out++ = '0';
-  *out++ = '-';
-  out = WriteHex(context.trace_id, out);
-  *out++ = '-';
-  out = WriteHex(context.parent_id, out);
-  *out++ = '-';
-  const uint8_t flags = context.flags & kKnownFlags;
-  WriteHex({&flags, 1}, out);
+  char* const out = text.bytes.data();
+  std::memcpy(out, "00-", 3);
+  WriteHex8(context.trace_id.data(), out + kTraceIdAt);
+  WriteHex8(context.trace_id.data() + 8, out + kTraceIdAt + 16);
+  out[kParentIdAt - 1] = '-';
+  WriteHex8(context.parent_id.data(), out + kParentIdAt);
+  out[kFlagsAt - 1] = '-';
+  out[kFlagsAt] = '0';
+  out[kFlagsAt + 1] = static_cast<char>('0' + (context.flags & kKnownFlags));
   return text;
 }
 
 TraceContext NewTrace(bool sampled) {
+  FastRandom& random = FastRandom::OfThisThread();
   TraceContext context;
-  FillRandomId(context.trace_id);
-  FillRandomId(context.parent_id);
+  MakeId(random, &context.trace_id);
+  MakeId(random, &context.parent_id);
   context.flags = TraceContext::kRandomTraceId | (sampled ? TraceContext::kSampled : 0);
   return context;
 }
 
 TraceContext ChildSpan(const TraceContext& context) {
   TraceContext child = context;
-  FillRandomId(child.parent_id);
+  MakeId(FastRandom::OfThisThread(), &child.parent_id);
   return child;
 }
 
 RequestIdText NewRequestId() {
-  std::array<uint8_t, 16> uuid;
-  FillRandom(uuid);
+  auto uuid = std::bit_cast<std::array<uint8_t, 16>>(RandomWords<2>(FastRandom::OfThisThread()));
   uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4
   uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);  // variant 10
+  char digits[32];
+  WriteHex8(uuid.data(), digits);
+  WriteHex8(uuid.data() + 8, digits + 16);
   RequestIdText text;
-  char* out = text.bytes.data();
-  const std::span<const uint8_t> bytes(uuid);
-  out = WriteHex(bytes.subspan(0, 4), out);
-  for (size_t start : {4, 6, 8}) {
-    *out++ = '-';
-    out = WriteHex(bytes.subspan(start, 2), out);
-  }
-  *out++ = '-';
-  WriteHex(bytes.subspan(10, 6), out);
+  char* const out = text.bytes.data();
+  std::memcpy(out, digits, 8);
+  std::memcpy(out + 9, digits + 8, 4);
+  std::memcpy(out + 14, digits + 12, 4);
+  std::memcpy(out + 19, digits + 16, 4);
+  std::memcpy(out + 24, digits + 20, 12);
+  for (size_t dash : {8, 13, 18, 23}) out[dash] = '-';
   return text;
 }
 

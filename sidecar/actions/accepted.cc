@@ -13,6 +13,9 @@ namespace {
 using http::HeaderId;
 
 constexpr std::string_view kJson = "application/json";
+// Seconds. A commit makes room in the queue for the next one; a backlog takes longer to shrink.
+constexpr char kRetryAfter[] = "1";
+constexpr char kRetryAfterBacklog[] = "5";
 
 }  // namespace
 
@@ -69,9 +72,15 @@ net::Task<void> FailAccept(Call& call, const absl::Status& why) {
     co_await Fail(call, 413, "", reason);
     co_return;
   }
+  if (absl::IsFailedPrecondition(why)) {
+    http::Problem full(429, "UO", StrCat("nothing was done, try again later: ", reason));
+    full.headers.emplace_back("retry-after", kRetryAfterBacklog);
+    co_await Fail(call, std::move(full));
+    co_return;
+  }
   http::Problem problem(503, "OM",
                         StrCat("the call could not be stored, and nothing was done: ", reason));
-  problem.headers.emplace_back("retry-after", "1");
+  problem.headers.emplace_back("retry-after", kRetryAfter);
   co_await Fail(call, std::move(problem));
 }
 

@@ -37,7 +37,7 @@ class AcceptedResponse {
   HeaderEdits headers_;
 };
 
-// Answers a call that the engine would not accept: 422, 413 or 503 with the reason. Nothing is
+// Answers a call that the engine would not accept: 422, 413, 429 or 503 with the reason. Nothing is
 // stored.
 net::Task<void> FailAccept(Call& call, const absl::Status& why);
 

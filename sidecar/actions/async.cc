@@ -17,6 +17,7 @@
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/callback.h"
 #include "sidecar/actions/collect.h"
+#include "sidecar/actions/delay.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/actions/forward.h"
 #include "sidecar/actions/prefer.h"
@@ -75,6 +76,8 @@ class AsyncAction final : public Action {
         virtual_host_(route.virtual_host->name()),
         target_(TargetName(route)),
         wait_(ToChrono(config_.wait())),
+        delay_{config::ToAbslDuration(config_.delay()), config::ToAbslDuration(config_.max_delay()),
+               config::ToAbslDuration(config_.expires_after())},
         respond_(config_.has_respond() ? &config_.respond() : nullptr),
         synchronous_(std::move(synchronous)),
         callback_(std::move(callback)) {
@@ -99,6 +102,10 @@ class AsyncAction final : public Action {
   net::Task<void> Run(Call& call) const override {
     const Preferences preferences = ParsePrefer(call.request().headers);
     if (config_.when() == config::v1::AsyncAction::ON_PREFER && !preferences.respond_async) {
+      if (call.request().headers.Count(kDelayHeader) > 0) {
+        co_await Fail(call, 400, "", "a pillion-delay goes with Prefer: respond-async only");
+        co_return;
+      }
       co_await synchronous_->Run(call);
       co_return;
     }
@@ -111,6 +118,12 @@ class AsyncAction final : public Action {
     }
     if (key.size() > kMaxKeyBytes) {
       co_await Fail(call, 400, "", "the idempotency-key is longer than 256 bytes");
+      co_return;
+    }
+    const absl::StatusOr<absl::Duration> delay = delay_.Of(call.request().headers);
+    if (!delay.ok()) {
+      const std::string detail(delay.status().message());
+      co_await Fail(call, 400, "", detail);
       co_return;
     }
     std::optional<CallbackSpec> callback;
@@ -128,6 +141,7 @@ class AsyncAction final : public Action {
     if (!body) co_return;
     delivery::AcceptRequest request =
         BuildRequest(call, key, *std::move(body), std::move(callback));
+    request.deliveries[0].delay = *delay;
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
     if (!accepted.ok()) {
@@ -172,6 +186,7 @@ class AsyncAction final : public Action {
     head.headers.Remove(HeaderId::kExpect);
     head.headers.Remove(HeaderId::kPrefer);
     head.headers.Remove(HeaderId::kContentLength);
+    head.headers.Remove(kDelayHeader);
     for (const http::Header& header : head.headers) {
       delivery::AppendField(message.headers, header.name, header.value);
     }
@@ -179,6 +194,8 @@ class AsyncAction final : public Action {
     delivery::NewDelivery& delivery = request.deliveries.emplace_back();
     delivery.target = {delivery::TargetKind::kRoute, target_};
     delivery.cluster = config_.cluster();
+    delivery.max_backlog = {static_cast<int64_t>(config_.max_pending()),
+                            static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
     if (callback) {
       AttemptSpec attempt = attempt_;
@@ -195,6 +212,7 @@ class AsyncAction final : public Action {
   const std::string virtual_host_;
   const std::string target_;
   const net::Duration wait_;
+  const DelayRule delay_;
   const AcceptedResponse respond_;
   const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
   const std::optional<CallbackPolicy> callback_;

@@ -3,6 +3,7 @@
 #ifndef PILLION_SIDECAR_ACTIONS_CALL_H_
 #define PILLION_SIDECAR_ACTIONS_CALL_H_
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -45,11 +46,24 @@ struct Call {
   std::string path_scratch;
   // Becomes the line in the access log. Its views must live until the end of the call.
   telemetry::AccessRecord record;
-  std::string upstream_address;  // what record.upstream_address points to
-  std::string operation_id;      // what record.operation_id points to
+  std::string operation_id;  // what record.operation_id points to
 
   http::RequestHead& request() { return exchange.request(); }
   net::CancelScope& scope() { return exchange.scope(); }
+
+  // Keeps a copy, as the host may leave the policy before the call ends.
+  void SetUpstreamAddress(std::string_view address) {
+    if (address.size() > upstream_address_.size()) {
+      record.upstream_address = long_upstream_address_ = address;
+    } else {
+      address.copy(upstream_address_.data(), address.size());
+      record.upstream_address = {upstream_address_.data(), address.size()};
+    }
+  }
+
+ private:
+  std::array<char, 56> upstream_address_;  // room for any IP address with a port
+  std::string long_upstream_address_;
 };
 
 // Answers with an error of our own, whose flag also goes to the access log, unless an answer has

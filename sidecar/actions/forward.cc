@@ -70,36 +70,124 @@ class Forwarding {
         scope_(loop_, &call.scope()),
         body_(call.exchange, config.retry_buffer_bytes) {}
 
-  net::Task<void> Run() {
+  // Makes the request ready to be sent. Or else the problem to answer with.
+  std::optional<http::Problem> Prepare() {
     call_.record.cluster = cluster_.name;
     if (config_.timeout > net::Duration::zero()) {
       scope_.SetDeadline(loop_.now() + config_.timeout, "the call's timeout");
     }
     absl::Status begun = body_.Begin();
     if (!begun.ok()) {
-      const std::string detail = std::string(begun.message());
-      co_await Fail(call_, call_.exchange.body_error_status(), "DPE", detail);
-      co_return;
+      return http::Problem(call_.exchange.body_error_status(), "DPE", std::string(begun.message()));
     }
     const http::NormalizedPath path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
-    if (path.error != nullptr) {
-      co_await Fail(call_, 400, "DPE", path.error);
-      co_return;
-    }
-    upstream::UseSlot slot = call_.services.clusters.TryBeginRequest(cluster_);
-    if (!slot) {
-      const std::string detail = StrCat("cluster '", cluster_.name,
-                                        "' has as many requests under way as "
-                                        "circuit_breakers.max_requests allows");
-      co_await Fail(call_, 503, "UO", detail);
-      co_return;
+    if (path.error != nullptr) return http::Problem(400, "DPE", path.error);
+    slot_ = call_.services.clusters.TryBeginRequest(cluster_);
+    if (!slot_) {
+      return http::Problem(503, "UO",
+                           StrCat("cluster '", cluster_.name,
+                                  "' has as many requests under way as "
+                                  "circuit_breakers.max_requests allows"));
     }
     PrepareRequest(path.path);
     if (body_.complete()) call_.exchange.CancelWhenCallerLeaves();
-    bool again = true;
-    if (config_.emitter != nullptr) again = co_await StoreIntents();
-    while (again) again = co_await Attempt();
-    if (config_.emitter != nullptr) config_.emitter->GiveUp(call_, reached_upstream_, intents_);
+    return std::nullopt;
+  }
+
+  // What is to be announced even if nobody lives to see the answer is stored first. False when the
+  // caller has been told that it cannot be. REQUIRES: there is an emitter.
+  net::Task<bool> StoreIntents() {
+    net::CancelScope patience(loop_, &scope_);
+    patience.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
+    absl::Status stored = co_await config_.emitter->Prepare(call_, intents_, patience);
+    if (stored.ok()) co_return true;
+    if (call_.scope().canceled()) {
+      call_.record.flag = "DC";
+    } else {
+      co_await FailAccept(call_, stored);
+    }
+    co_return false;
+  }
+
+  // Once the last attempt has ended, with or without an answer. REQUIRES: there is an emitter.
+  void SettleIntents() { config_.emitter->GiveUp(call_, reached_upstream_, intents_); }
+
+  // True when another attempt is to follow.
+  net::Task<bool> Attempt() {
+    ++attempts_;
+    upload_ = RequestBody::UploadResult();
+    upstream::AcquireOptions options;
+    options.avoid = tried_;
+    options.fresh = fresh_;
+    upstream::AcquireResult acquired =
+        co_await call_.services.clusters.Acquire(cluster_, options, scope_);
+    if (!acquired.lease) {
+      const bool again = co_await OnNoConnection(acquired);
+      co_return again;
+    }
+    upstream::Lease lease = *std::move(acquired.lease);
+    call_.SetUpstreamAddress(lease.host());
+    tried_.push_back(lease.host_id());
+
+    net::CancelScope try_scope(loop_, &scope_);
+    if (config_.per_try_timeout > net::Duration::zero()) {
+      try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
+    }
+    const net::TimePoint sent_at = loop_.now();
+    reached_upstream_ = true;
+    http::ClientConnection& connection = lease.connection();
+    const http::RequestHead& request = call_.request();
+    absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
+                                                     body_.complete(), try_scope);
+    std::optional<net::TaskGroup> uploads;
+    const bool more = sent.ok() && !body_.complete();
+    // Before anything else is sent to the caller, so that never two send at once.
+    if (more) sent = co_await call_.exchange.SendContinue(try_scope);
+    if (more && sent.ok()) {
+      uploads.emplace(loop_, &try_scope);
+      uploads->Spawn(Upload(connection, uploads->scope()));
+    }
+    // A failed send is no verdict yet: the upstream may have answered before it closed.
+    http::ResponseHead head;
+    absl::Status read = co_await ReadHead(connection, head, try_scope);
+    try_scope.ClearDeadline();
+    bool again = false;
+    if (!read.ok()) {
+      if (uploads) co_await EndUpload(*uploads, "the attempt failed");
+      // The attempt's time went by while the upload waited for the caller: no fault of the
+      // upstream.
+      const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
+      if (caller_stopped) {
+        co_await FailForStoppedCaller(read);
+      } else {
+        again = co_await OnNoAnswer(lease, read);
+      }
+    } else {
+      call_.record.upstream_duration_micros = MicrosSince(sent_at);
+      lease.stats().rq_xx.Add(head.status);
+      const bool retry_due = config_.retry_on.Matches(head.status);
+      bool retry = retry_due && BeginRetry();
+      if (retry) {
+        if (uploads) co_await EndUpload(*uploads, "the attempt is repeated");
+        // The upload may still have read a piece, and that may have been too much to keep.
+        retry = body_.replayable();
+      }
+      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      if (retry) {
+        const net::Duration asked_for = RetryAfter(head);
+        lease = upstream::Lease();  // waiting needs no connection
+        again = co_await BackOff(asked_for);
+      } else {
+        co_await Answer(lease, head);
+        // An upstream that answered without reading everything has had enough.
+        if (uploads) co_await EndUpload(*uploads, "the answer is complete");
+        const bool tunnel = head.status == 101;
+        const bool done = call_.exchange.response_done() && !tunnel;
+        if (done) lease.stats().rq_time.RecordMicros(MicrosSince(sent_at));
+        if (done) lease.Release();
+      }
+    }
+    co_return again;
   }
 
  private:
@@ -149,89 +237,12 @@ class Forwarding {
     http::SetFraming(&request.headers, request.body);
   }
 
-  // True when another attempt is to follow.
-  net::Task<bool> Attempt() {
-    ++attempts_;
-    upload_ = RequestBody::UploadResult();
-    upstream::AcquireOptions options;
-    options.avoid = tried_;
-    options.fresh = fresh_;
-    upstream::AcquireResult acquired =
-        co_await call_.services.clusters.Acquire(cluster_, options, scope_);
-    if (!acquired.lease) {
-      const bool again = co_await OnNoConnection(acquired);
-      co_return again;
-    }
-    upstream::Lease lease = *std::move(acquired.lease);
-    call_.upstream_address = std::string(lease.host());
-    call_.record.upstream_address = call_.upstream_address;
-    tried_.push_back(lease.host_id());
-
-    net::CancelScope try_scope(loop_, &scope_);
-    if (config_.per_try_timeout > net::Duration::zero()) {
-      try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
-    }
-    const net::TimePoint sent_at = loop_.now();
-    reached_upstream_ = true;
-    http::ClientConnection& connection = lease.connection();
-    const http::RequestHead& request = call_.request();
-    absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
-                                                     body_.complete(), try_scope);
-    net::TaskGroup uploads(loop_, &try_scope);
-    const bool more = sent.ok() && !body_.complete();
-    // Before anything else is sent to the caller, so that never two send at once.
-    if (more) sent = co_await call_.exchange.SendContinue(try_scope);
-    if (more && sent.ok()) uploads.Spawn(Upload(connection, uploads.scope()));
-    // A failed send is no verdict yet: the upstream may have answered before it closed.
-    http::ResponseHead head;
-    absl::Status read = co_await ReadHead(connection, head, try_scope);
-    try_scope.ClearDeadline();
-    bool again = false;
-    if (!read.ok()) {
-      co_await EndUpload(uploads, "the attempt failed");
-      // The attempt's time went by while the upload waited for the caller: no fault of the
-      // upstream.
-      const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
-      if (caller_stopped) {
-        co_await FailForStoppedCaller(read);
-      } else {
-        again = co_await OnNoAnswer(lease, read);
-      }
-    } else {
-      call_.record.upstream_duration_micros = MicrosSince(sent_at);
-      stats().rq_xx.Add(head.status);
-      const bool retry_due = config_.retry_on.Matches(head.status);
-      bool retry = retry_due && BeginRetry();
-      if (retry) {
-        co_await EndUpload(uploads, "the attempt is repeated");
-        // The upload may still have read a piece, and that may have been too much to keep.
-        retry = body_.replayable();
-      }
-      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
-      if (retry) {
-        const net::Duration asked_for = RetryAfter(head);
-        lease = upstream::Lease();  // waiting needs no connection
-        again = co_await BackOff(asked_for);
-      } else {
-        co_await Answer(lease, head);
-        // An upstream that answered without reading everything has had enough.
-        co_await EndUpload(uploads, "the answer is complete");
-        const bool tunnel = head.status == 101;
-        const bool done = call_.exchange.response_done() && !tunnel;
-        if (done) stats().rq_time.RecordMicros(MicrosSince(sent_at));
-        if (done) lease.Release();
-      }
-    }
-    co_return again;
-  }
-
   uint64_t MicrosSince(net::TimePoint time) const {
     return static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(net::Clock::now() - time).count());
+        std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - time).count());
   }
 
   static net::Task<void> EndUpload(net::TaskGroup& uploads, const char* why) {
-    if (uploads.size() == 0) co_return;
     uploads.scope().Cancel(absl::CancelledError(why));
     co_await uploads.Join();
   }
@@ -246,13 +257,24 @@ class Forwarding {
     }
   }
 
-  // The final head of the answer; informational ones go to the caller as they come.
+  // The final head of the answer; informational ones go to the caller as they come. Waits for each
+  // no longer than the route's idle_timeout.
   net::Task<absl::Status> ReadHead(http::ClientConnection& connection, http::ResponseHead& head,
                                    net::CancelScope& scope) {
+    const bool limited =
+        config_.idle_timeout > net::Duration::zero() &&
+        (config_.timeout == net::Duration::zero() || config_.idle_timeout < config_.timeout);
     int informational = 0;
     while (informational <= kMaxInformational) {
       const uint64_t received = call_.exchange.body_bytes();
-      absl::Status status = co_await ReadHeadUnlessIdle(connection, head, scope);
+      std::optional<net::CancelScope> idle;
+      if (limited) {
+        idle.emplace(loop_, &scope);
+        idle->SetDeadline(loop_.now() + config_.idle_timeout, "the route's idle_timeout");
+      }
+      absl::Status status =
+          co_await connection.ReadHead(http::HeadLimits(), &head, idle ? *idle : scope);
+      idle.reset();
       const bool caller_is_busy = absl::IsDeadlineExceeded(status) && !scope.canceled() &&
                                   call_.exchange.body_bytes() != received;
       if (caller_is_busy) continue;
@@ -273,22 +295,6 @@ class Forwarding {
     const std::string reason =
         StrCat("more than ", kMaxInformational, " informational answers and no final one");
     co_return absl::InvalidArgumentError(reason);
-  }
-
-  // One head, waiting for it no longer than the route's idle_timeout.
-  net::Task<absl::Status> ReadHeadUnlessIdle(http::ClientConnection& connection,
-                                             http::ResponseHead& head, net::CancelScope& scope) {
-    const net::Duration limit = config_.idle_timeout;
-    const bool limited = limit > net::Duration::zero() &&
-                         (config_.timeout == net::Duration::zero() || limit < config_.timeout);
-    if (!limited) {
-      absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, scope);
-      co_return status;
-    }
-    net::CancelScope idle(loop_, &scope);
-    idle.SetDeadline(loop_.now() + limit, "the route's idle_timeout");
-    absl::Status status = co_await connection.ReadHead(http::HeadLimits(), &head, idle);
-    co_return status;
   }
 
   // Whether another attempt follows, as far as the policy, the request's body and the cluster's
@@ -398,8 +404,8 @@ class Forwarding {
       const bool again = co_await BackOff();
       co_return again;
     }
-    const std::string detail = StrCat("cluster '", cluster_.name, "', ", call_.upstream_address,
-                                      ": ", FromAbsl(why.message()));
+    const std::string detail = StrCat("cluster '", cluster_.name, "', ",
+                                      call_.record.upstream_address, ": ", FromAbsl(why.message()));
     co_await Fail(call_, status, flag, detail);
     co_return false;
   }
@@ -487,6 +493,7 @@ class Forwarding {
   RequestBody::UploadResult upload_;
   absl::InlinedVector<upstream::HostId, 4> tried_;
   bool fresh_ = false;
+  upstream::UseSlot slot_;
   upstream::UseSlot retry_;
   std::string rewritten_path_;
   uint32_t attempts_ = 0;
@@ -502,7 +509,14 @@ class ForwardAction final : public Action {
   net::Task<void> Run(Call& call) const override {
     call.record.mode = "forward";
     Forwarding forwarding(config_, call);
-    co_await forwarding.Run();
+    if (std::optional<http::Problem> problem = forwarding.Prepare(); problem) {
+      co_await Fail(call, *std::move(problem));
+      co_return;
+    }
+    bool again = true;
+    if (config_.emitter != nullptr) again = co_await forwarding.StoreIntents();
+    while (again) again = co_await forwarding.Attempt();
+    if (config_.emitter != nullptr) forwarding.SettleIntents();
   }
 
  private:

@@ -1,10 +1,12 @@
 #include "sidecar/actions/publish.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "core/config/units.h"
 #include "core/routing/route_table.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -12,6 +14,7 @@
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/cloud_event.h"
 #include "sidecar/actions/collect.h"
+#include "sidecar/actions/delay.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/actions/status_json.h"
 #include "sidecar/actions/topic_route.h"
@@ -26,6 +29,8 @@ class PublishAction final : public Action {
   PublishAction(const config::v1::PublishAction& config, const CompileContext& context)
       : config_(config),
         route_(config.topic(), config.broker(), context),
+        delay_{config::ToAbslDuration(config_.delay()),
+               config::ToAbslDuration(config_.max_delay())},
         respond_(config.has_respond() ? &config.respond() : nullptr) {}
 
   net::Task<void> Run(Call& call) const override {
@@ -48,6 +53,12 @@ class PublishAction final : public Action {
       co_await Fail(call, std::move(problem));
       co_return;
     }
+    const absl::StatusOr<absl::Duration> delay = delay_.Of(call.request().headers);
+    if (!delay.ok()) {
+      const std::string detail(delay.status().message());
+      co_await Fail(call, 400, "", detail);
+      co_return;
+    }
     std::optional<std::string> body =
         co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
@@ -66,6 +77,10 @@ class PublishAction final : public Action {
     }
     delivery::AcceptRequest request =
         route_.NewMessage(delivery::MessageKind::kPublish, *event, std::move(data), key);
+    for (delivery::NewDelivery& delivery : request.deliveries) {
+      delivery.delay = *delay;
+      Tighten(delivery.max_backlog);
+    }
     request.message.method = call.request().method;
     request.message.path_and_query = call.path;
     request.message.authority = call.request().authority;
@@ -81,6 +96,16 @@ class PublishAction final : public Action {
   }
 
  private:
+  // The route's own limits, where they are below the subscription's.
+  void Tighten(delivery::Backlog& limit) const {
+    if (config_.has_max_pending()) {
+      limit.deliveries = std::min(limit.deliveries, static_cast<int64_t>(config_.max_pending()));
+    }
+    if (config_.has_max_pending_bytes()) {
+      limit.bytes = std::min(limit.bytes, static_cast<int64_t>(config_.max_pending_bytes()));
+    }
+  }
+
   absl::StatusOr<CloudEvent> EventOf(Call& call, CloudEventMode mode, std::string body) const {
     const http::HeaderList& headers = call.request().headers;
     CloudEvent event;
@@ -104,6 +129,7 @@ class PublishAction final : public Action {
 
   const config::v1::PublishAction config_;
   const TopicRoute route_;
+  const DelayRule delay_;
   const AcceptedResponse respond_;
 };
 

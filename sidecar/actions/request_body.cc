@@ -14,6 +14,10 @@ absl::Status RequestBody::Begin() {
   } else {
     // Sent from the copy by every attempt, the first one included, whatever the limit says: it is
     // no more than one receive brought.
+    const http::BodyFraming& framing = exchange_.request().body;
+    const bool all_fits =
+        framing.kind == http::BodyFraming::kLength && framing.length <= keep_limit_;
+    if (all_fits) kept_.reserve(framing.length);
     kept_.assign(*piece);
     replayable_ = true;
   }

@@ -16,6 +16,8 @@ std::unique_ptr<const SubscriptionConfig> CompileSubscription(
   delivery::NewDelivery delivery;
   delivery.target = {delivery::TargetKind::kSubscription, config.name()};
   delivery.cluster = config.cluster();
+  delivery.max_backlog = {static_cast<int64_t>(config.max_pending()),
+                          static_cast<int64_t>(config.max_pending_bytes())};
   delivery::DeliverySpec& spec = delivery.spec;
   spec.extra = Encode(attempt);
   const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();

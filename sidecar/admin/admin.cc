@@ -293,7 +293,8 @@ net::Task<void> AdminServer::StopAll(std::function<void()> done) {
   done();
 }
 
-void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::EngineStats& stats) {
+void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engine& engine) {
+  const delivery::EngineStats stats = engine.stats();
   auto count = [&](std::string_view name, std::string_view help, int64_t value) {
     builder.AddCounter(name, help, static_cast<uint64_t>(value));
   };
@@ -303,8 +304,16 @@ void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engin
   count("pillion_delivery_accepted_total", "Operations and messages accepted.", stats.accepted);
   count("pillion_delivery_repeated_total", "Accepts answered by their idempotency key.",
         stats.repeated);
-  count("pillion_delivery_rejected_total", "Accepts refused because the queue was full.",
-        stats.rejected);
+  static constexpr std::string_view kRejected = "pillion_delivery_rejected_total";
+  static constexpr std::string_view kRejectedHelp =
+      "Accepts refused: too much waits for the next commit, a backlog is full, or the store is.";
+  const std::pair<std::string_view, int64_t> rejected[] = {{"queue", stats.rejected_by_queue},
+                                                           {"backlog", stats.rejected_by_backlog},
+                                                           {"store", stats.rejected_by_store}};
+  for (const auto& [reason, value] : rejected) {
+    builder.AddCounter(kRejected, kRejectedHelp, static_cast<uint64_t>(value),
+                       {{"reason", reason}});
+  }
   count("pillion_delivery_attempts_total", "Attempts begun.", stats.attempts);
   count("pillion_delivery_retries_total", "Attempts that failed and are repeated.", stats.retries);
   static constexpr std::string_view kFinished = "pillion_delivery_finished_total";
@@ -323,6 +332,16 @@ void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engin
   gauge("pillion_delivery_dead_letters", "Deliveries that failed for good and are kept.",
         stats.dead);
   gauge("pillion_delivery_queued", "Commands that wait for the next commit.", stats.queued);
+  gauge("pillion_delivery_store_bytes", "What the store uses of its file.", stats.store_bytes);
+  for (const auto& [target, backlog] : engine.backlogs()) {
+    const std::string_view kind =
+        target.kind == delivery::TargetKind::kRoute ? "route" : "subscription";
+    builder.AddGauge("pillion_delivery_backlog", "Deliveries that are accepted and not final.",
+                     static_cast<double>(backlog.deliveries),
+                     {{"kind", kind}, {"target", target.name}});
+    builder.AddGauge("pillion_delivery_backlog_bytes", "The bytes of their messages.",
+                     static_cast<double>(backlog.bytes), {{"kind", kind}, {"target", target.name}});
+  }
 }
 
 void CollectPolicy(telemetry::MetricsBuilder& builder, const discovery::SourceState& state) {

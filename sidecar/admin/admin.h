@@ -97,7 +97,7 @@ class AdminServer {
 };
 
 // Metrics of the delivery engine and of the policy source: pillion_delivery_* and pillion_policy_*.
-void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::EngineStats& stats);
+void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engine& engine);
 void CollectPolicy(telemetry::MetricsBuilder& builder, const discovery::SourceState& state);
 
 }  // namespace pillion::sidecar::admin

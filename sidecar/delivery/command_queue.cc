@@ -10,10 +10,7 @@ namespace {
 
 int64_t BytesOf(const Command& command) {
   const auto* accept = std::get_if<AcceptCommand>(&command);
-  if (accept == nullptr) return 0;
-  const Message& message = accept->request.message;
-  return static_cast<int64_t>(message.headers.size() + message.attributes.size() +
-                              message.body.size());
+  return accept == nullptr ? 0 : SizeOf(accept->request.message);
 }
 
 // Those that nobody waits for, and whose number is limited elsewhere.
@@ -21,7 +18,8 @@ bool IsUnlimited(const Command& command) {
   return std::holds_alternative<CompleteCommand>(command) ||
          std::holds_alternative<HeldCommand>(command) ||
          std::holds_alternative<UnwatchCommand>(command) ||
-         std::holds_alternative<HurryCommand>(command);
+         std::holds_alternative<HurryCommand>(command) ||
+         std::holds_alternative<ClusterLimitsCommand>(command);
 }
 
 }  // namespace
@@ -72,7 +70,7 @@ bool CommandQueue::finished() const {
 
 void CommandQueue::AddTo(EngineStats& stats) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  stats.rejected = rejected_;
+  stats.rejected_by_queue = rejected_;
   stats.queued = static_cast<int64_t>(commands_);
   stats.queued_bytes = bytes_;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "sidecar/delivery/requests.h"
 
 namespace pillion::delivery {
@@ -37,6 +38,9 @@ struct ProgressCommand {
 struct HurryCommand {
   std::string cluster;
 };
+struct ClusterLimitsCommand {
+  absl::flat_hash_map<std::string, int> limits;
+};
 struct GetCommand {
   std::string id;
   Callback<MessageView> done;
@@ -64,9 +68,10 @@ struct ChangeCommand {
   Callback<ChangeSummary> done;
 };
 
-using Command = std::variant<AcceptCommand, CompleteCommand, HeldCommand, CancelCommand,
-                             ProgressCommand, HurryCommand, GetCommand, GetResultCommand,
-                             WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+using Command =
+    std::variant<AcceptCommand, CompleteCommand, HeldCommand, CancelCommand, ProgressCommand,
+                 HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand, WatchCommand,
+                 UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -38,7 +38,7 @@ Engine::~Engine() { Stop(); }
 absl::Status Engine::Start(std::function<void(ClaimedDelivery)> dispatch,
                            std::function<void(uint64_t claim)> abort) {
   PILLION_RETURN_IF_ERROR(worker_->Start(std::move(dispatch), std::move(abort)));
-  stats_ = worker_->stats();
+  PublishStats();
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -53,19 +53,30 @@ void Engine::Stop() {
 }
 
 void Engine::Run() {
-  const auto publish_stats = [this] {
-    EngineStats stats = worker_->stats();
-    const std::lock_guard<std::mutex> lock(stats_mutex_);
-    stats_ = std::move(stats);
-  };
   for (;;) {
     std::vector<Command> commands = queue_->Take(worker_->NextWake(dispatching_));
     if (commands.empty() && queue_->finished()) break;
     worker_->Run(std::move(commands), dispatching_);
-    publish_stats();
+    PublishStats();
   }
   worker_->Finish();
-  publish_stats();
+  PublishStats();
+}
+
+void Engine::PublishStats() {
+  EngineStats stats = worker_->stats();
+  std::vector<TargetBacklog> changed = worker_->TakeChangedBacklogs();
+  const std::lock_guard<std::mutex> lock(stats_mutex_);
+  stats_ = std::move(stats);
+  for (TargetBacklog& entry : changed) backlogs_[std::move(entry.target)] = entry.backlog;
+}
+
+std::vector<TargetBacklog> Engine::backlogs() const {
+  const std::lock_guard<std::mutex> lock(stats_mutex_);
+  std::vector<TargetBacklog> backlogs;
+  backlogs.reserve(backlogs_.size());
+  for (const auto& [target, backlog] : backlogs_) backlogs.push_back({target, backlog});
+  return backlogs;
 }
 
 EngineStats Engine::stats() const {
@@ -124,6 +135,12 @@ void Engine::Complete(uint64_t claim, AttemptOutcome outcome) {
 void Engine::Hurry(std::string cluster) {
   Command command = HurryCommand{std::move(cluster)};
   // After Stop() nothing is due any more.
+  queue_->Push(command).IgnoreError();
+}
+
+void Engine::LimitClusters(absl::flat_hash_map<std::string, int> limits) {
+  Command command = ClusterLimitsCommand{std::move(limits)};
+  // After Stop() nothing is started any more.
   queue_->Push(command).IgnoreError();
 }
 

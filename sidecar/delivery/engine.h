@@ -10,7 +10,7 @@
 //    ran is in the next one. An attempt of a delivery that is due at once begins right after that
 //    commit.
 //  - At least once: a delivery that was running when the process died runs again.
-//  - Limits (of a target, of a key, of the whole) hold; targets take turns.
+//  - Limits (of a target, of a cluster, of a key, of the whole) hold; targets take turns.
 //  - A message that is accepted as held is as durable, but nobody gets it before Release(). What is
 //  still held when
 //    the process ends is released by the next one: held means "this may have happened".
@@ -45,7 +45,9 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "sidecar/delivery/clock.h"
 #include "sidecar/delivery/model.h"
@@ -85,6 +87,8 @@ class Engine {
   void Stop();
 
   // AlreadyExists: the idempotency key was used with another request (its fingerprint differs).
+  // FailedPrecondition: the backlog of one of its targets is full; none of them gets it.
+  // ResourceExhausted: the store is, or the queue for the next commit.
   // Returns the id that the message will have, unless its idempotency key is known.
   std::string Accept(AcceptRequest request, Callback<Accepted> done);
 
@@ -100,8 +104,13 @@ class Engine {
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
 
-  // What waits for its next attempt to `cluster` is due now.
+  // What rests for `cluster` after an attempt that failed or could not be sent is due now. Not what
+  // the cluster itself said is not to come before its time (Retry-After), nor what is delayed.
   void Hurry(std::string cluster);
+
+  // From now on no more attempts to each of these clusters run at once than this says; to others,
+  // any number. Those that run already go on.
+  void LimitClusters(absl::flat_hash_map<std::string, int> limits);
 
   // `id` is that of an operation or message (all its deliveries), or of one delivery. NotFound.
   void Get(std::string id, Callback<MessageView> done);
@@ -130,9 +139,12 @@ class Engine {
   void Drop(DeliverySelection selection, Callback<ChangeSummary> done);
 
   EngineStats stats() const;
+  // Of every target that has, or since the start had, something on its way.
+  std::vector<TargetBacklog> backlogs() const;
 
  private:
   void Run();
+  void PublishStats();
   // Queues what is asked, or calls its callback with the reason why not.
   template <typename SomeCommand>
   void Ask(SomeCommand command);
@@ -147,6 +159,7 @@ class Engine {
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_;
+  absl::flat_hash_map<Target, Backlog> backlogs_;
 
   std::mutex stop_mutex_;  // one Stop() at a time
   std::thread thread_;

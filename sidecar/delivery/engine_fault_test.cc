@@ -283,7 +283,7 @@ TEST(EngineFaults, AnswersThatWaitForTheStoreHaveALimit) {
 TEST(EngineFaults, NoAttemptIsMadeThatIsNotStored) {
   InChild([] {
     EngineOptions options;
-    options.max_running = 3;
+    options.max_running = 5;
     EngineHarness harness(options);
     const auto first = harness.Accept(AsyncCall());
     harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(1));

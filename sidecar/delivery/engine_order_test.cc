@@ -233,7 +233,7 @@ TEST(EngineOrder, TargetsShareTheWholeFairly) {
 
 TEST(EngineOrder, WorkThatDoesNotFitInMemoryStaysInTheStore) {
   EngineOptions options;
-  options.max_running_bytes = 2500;
+  options.max_running_bytes = 5000;
   EngineHarness harness(options);
   for (int i = 0; i < 5; ++i) {
     AcceptRequest request = AsyncCall();

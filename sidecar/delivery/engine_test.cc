@@ -119,7 +119,7 @@ TEST(Engine, AFullQueueRefusesAtOnce) {
   accept(10);
   accept(10);  // too many: the Get above counts as long as it is being served
   EXPECT_EQ(replies.Next(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(harness.engine->stats().rejected, 2);
+  EXPECT_EQ(harness.engine->stats().rejected_by_queue, 2);
   EXPECT_EQ(harness.engine->stats().queued_bytes, 70);
   go_on.Put(1);
   EXPECT_EQ(replies.Next(), absl::StatusCode::kOk);

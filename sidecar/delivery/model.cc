@@ -36,6 +36,11 @@ std::optional<DeliveryState> ParseDeliveryState(std::string_view name) {
   return std::nullopt;
 }
 
+int64_t SizeOf(const Message& message) {
+  return static_cast<int64_t>(message.headers.size() + message.attributes.size() +
+                              message.body.size());
+}
+
 bool MessageView::final() const {
   return std::all_of(deliveries.begin(), deliveries.end(),
                      [](const DeliveryView& delivery) { return IsFinal(delivery.state); });

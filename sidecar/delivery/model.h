@@ -14,6 +14,7 @@
 #define PILLION_SIDECAR_DELIVERY_MODEL_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,9 @@ struct RetryPolicy {
   absl::Duration max_interval = absl::Minutes(5);
 };
 
+// The bytes of a message that a caller decides about.
+int64_t SizeOf(const Message& message);
+
 // What the policy said when the delivery was accepted. Stored with it: an edit of the policy does
 // not change what was accepted before.
 struct DeliverySpec {
@@ -104,11 +108,23 @@ struct DeliverySpec {
   std::string extra;
 };
 
+// What is on its way to a target: accepted and not final.
+struct Backlog {
+  int64_t deliveries = 0;
+  int64_t bytes = 0;  // of their messages; one for several targets counts for each
+};
+
 struct NewDelivery {
   Target target;
   std::string cluster;
   std::optional<std::string>
       ordering_key;  // one at a time per target and key, in the order of acceptance
+  // The first attempt is made no earlier than this after acceptance. Of its key, it holds up those
+  // behind it all the while.
+  absl::Duration delay = absl::ZeroDuration();
+  // It is not accepted if the target's backlog would be larger. One alone may have more bytes: it
+  // would never get through otherwise.
+  Backlog max_backlog = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::max()};
   DeliverySpec spec;
 };
 

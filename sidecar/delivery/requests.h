@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,7 +24,11 @@ struct EngineOptions {
   std::string owner = "sidecar";  // who claims deliveries: unique among those that share a store
   int max_running = 1024;         // attempts at a time
   int64_t max_running_bytes =
-      int64_t{256} << 20;    // no attempt begins while those that run hold so much in memory
+      int64_t{256} << 20;  // no attempt begins while those that run hold so much in memory
+  // Deliveries that are not final, all targets together, and what the store may use on its disk;
+  // beyond that nothing is accepted.
+  int64_t max_pending = std::numeric_limits<int64_t>::max();
+  int64_t max_store_bytes = std::numeric_limits<int64_t>::max();
   size_t max_queued = 8192;  // commands that wait for the next commit
   int64_t max_queued_bytes = int64_t{64}
                              << 20;  // of the messages among them; one larger than this is alone
@@ -98,7 +103,11 @@ using WatchId = uint64_t;
 struct EngineStats {
   int64_t accepted = 0;  // messages; a held one counts when it is released
   int64_t repeated = 0;  // accepts answered by their idempotency key
-  int64_t rejected = 0;  // accepts refused because the queue was full
+  // Accepts that were refused because too much waits for the next commit, because a target's
+  // backlog or because the store is full.
+  int64_t rejected_by_queue = 0;
+  int64_t rejected_by_backlog = 0;
+  int64_t rejected_by_store = 0;
   int64_t attempts = 0;
   int64_t retries = 0;  // attempts that failed and will be repeated
   int64_t succeeded = 0;
@@ -115,6 +124,7 @@ struct EngineStats {
   int64_t dead = 0;  // in state failed
   int64_t queued = 0;
   int64_t queued_bytes = 0;
+  int64_t store_bytes = 0;  // see Store::UsedBytes; as of the last accept
 };
 
 }  // namespace pillion::delivery

@@ -90,6 +90,7 @@ DeliveryEntry ReadEntry(const Query& query) {
   StoredDelivery stored = ReadDelivery(query, 0);
   DeliveryEntry entry;
   entry.ref = std::move(stored.ref);
+  entry.cluster = std::move(stored.view.cluster);
   entry.id = std::move(stored.view.id);
   entry.state = stored.view.state;
   entry.spec = std::move(stored.spec);

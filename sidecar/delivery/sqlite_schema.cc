@@ -27,11 +27,7 @@ constexpr int kApplicationId = 0x50696c6e;
 // succeeded, 4 failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final,
 // when it may be forgotten; 0 when that time is over but other deliveries of the message are still
 // needed; NULL for never.
-//
-// delivery.callback: the id of the message that announces the end of the operation; '' if it has
-// not ended, NULL if it is not to be announced. delivery.resume: what the
-// next attempt continues from; NULL: from the beginning.
-constexpr char kSchema[] = R"sql(
+constexpr char kTables[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
   kind INTEGER NOT NULL,
@@ -88,10 +84,7 @@ CREATE TABLE delivery(
   retention INTEGER NOT NULL,
   dead_letter_retention INTEGER NOT NULL,
   concurrency INTEGER NOT NULL,
-  extra BLOB NOT NULL,
-  callback TEXT,
-  resume BLOB,
-  percent_complete INTEGER
+  extra BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX delivery_id ON delivery(id) WHERE ordinal > 0;
 CREATE INDEX delivery_active ON delivery(state, target, due_at) WHERE state <= 2;
@@ -107,14 +100,38 @@ CREATE TABLE result(
 ) STRICT;
 )sql";
 
-// What leads from version n to n + 1 is at n - 1.
-constexpr const char* kUpgrades[] = {
-    // 2: deliveries can be held, have callbacks, and be continued
-    "ALTER TABLE delivery ADD COLUMN callback TEXT;"
-    "ALTER TABLE delivery ADD COLUMN resume BLOB;"
-    "ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;",
-};
-static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+// delivery.not_before: whatever happens, it is not due earlier. NULL: it rests after an attempt and
+// may be hurried; those are what the index holds.
+constexpr char kNotBefore[] = R"sql(
+ALTER TABLE delivery ADD COLUMN not_before INTEGER;
+CREATE INDEX delivery_rest ON delivery(cluster, due_at) WHERE state = 1 AND not_before IS NULL;
+)sql";
+
+// target.pending, pending_bytes: of its deliveries that are not final, so that nobody has to count
+// them. delivery.bytes: what it adds to that, as its message had when it was accepted.
+constexpr char kBacklog[] = R"sql(
+ALTER TABLE delivery ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN pending_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET bytes = (SELECT length(attributes) + length(headers) + length(body)
+  FROM message WHERE message.seq = delivery.seq - ordinal) WHERE state <= 2;
+UPDATE target SET (pending, pending_bytes) = (SELECT count(*), coalesce(sum(bytes), 0)
+  FROM delivery WHERE state <= 2 AND target = target.id);
+)sql";
+
+// delivery.callback: the id of the message that announces the end of the operation; '' if it has
+// not ended, NULL if it is not to be announced. delivery.resume: what the next attempt continues
+// from; NULL: from the beginning. From here on deliveries can be held.
+constexpr char kFollowing[] = R"sql(
+ALTER TABLE delivery ADD COLUMN callback TEXT;
+ALTER TABLE delivery ADD COLUMN resume BLOB;
+ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;
+)sql";
+
+// Each brings the file from one version to the next, the first an empty one to version 1. What was
+// released is not changed any more: what is new becomes a step at the end.
+constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog, kFollowing};
+static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
 // read.
@@ -154,37 +171,34 @@ absl::Status UseWriteAheadLog(Database& database) {
       "67108864;");
 }
 
-absl::Status CreateSchema(Database& database) {
-  return database.Execute(absl::StrCat(kSchema, "PRAGMA application_id = ", kApplicationId,
+absl::Status BringUpToDate(Database& database, int64_t version) {
+  if (version == kSchemaVersion) return absl::OkStatus();
+  for (; version < kSchemaVersion; ++version) {
+    PILLION_RETURN_IF_ERROR(database.Execute(kSteps[version]));
+  }
+  return database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                        "; PRAGMA user_version = ", kSchemaVersion, ";"));
 }
 
-absl::Status UpgradeSchema(Database& database, int64_t version) {
-  for (; version < kSchemaVersion; ++version) {
-    PILLION_RETURN_IF_ERROR(database.Execute(kUpgrades[version - 1]));
-  }
-  return database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
-}
-
-absl::Status CheckOrCreateSchema(Database& database) {
+// Creates the tables, or brings them up to date.
+absl::Status CheckSchema(Database& database) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
   PILLION_ASSIGN_OR_RETURN(const int64_t version, database.QueryInt("PRAGMA user_version"));
-  if (tables == 0 && application == 0 && version == 0) return CreateSchema(database);
+  if (tables == 0 && application == 0 && version == 0) return BringUpToDate(database, 0);
   if (application != kApplicationId) {
     return absl::FailedPreconditionError(absl::StrCat(
         "store ", database.path(),
         ": is the database of another program; move it away, or set another store path"));
   }
-  if (version >= 1 && version < kSchemaVersion) return UpgradeSchema(database, version);
-  if (version != kSchemaVersion) {
+  if (version < 1 || version > kSchemaVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("store ", database.path(), ": has schema version ", version,
                      ", and this program knows version ", kSchemaVersion,
                      " only; start the newer program that wrote it, or set another store path"));
   }
-  return absl::OkStatus();
+  return BringUpToDate(database, version);
 }
 
 }  // namespace
@@ -200,7 +214,7 @@ absl::StatusOr<Database> OpenDeliveryDatabase(std::string path) {
   if (application == kApplicationId || tables == 0)
     PILLION_RETURN_IF_ERROR(UseWriteAheadLog(database));
   PILLION_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
-  const absl::Status schema = CheckOrCreateSchema(database);
+  const absl::Status schema = CheckSchema(database);
   if (!schema.ok()) {
     if (database.in_transaction()) database.Execute("ROLLBACK").IgnoreError();
     return schema;

@@ -9,13 +9,12 @@
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 4;
 
-// Opens `path`, creates the tables if it is new, brings them up to date if they are of an older
-// version, and takes SQLite's exclusive lock. Commits are
-// durable from here on (WAL, synchronous=FULL). Errors, each naming the file and what to do:
-// damaged, another program's, of a newer Pillion (FailedPrecondition), locked, not writable, disk
-// full.
+// Opens `path`, creates the tables if it is new, brings them up to date if an older Pillion made
+// them, and takes SQLite's exclusive lock. Commits are durable from here on (WAL,
+// synchronous=FULL). Errors, each naming the file and what to do: damaged, another program's, of a
+// newer Pillion (FailedPrecondition), locked, not writable, disk full.
 absl::StatusOr<Database> OpenDeliveryDatabase(std::string path);
 
 }  // namespace pillion::delivery

@@ -22,12 +22,16 @@ constexpr Source kSources[] = {
     {&S::commit, "COMMIT"},
     {&S::rollback, "ROLLBACK"},
 
-    {&S::find_target, "SELECT id FROM target WHERE kind = ? AND name = ?"},
+    {&S::find_target, "SELECT id, pending, pending_bytes FROM target WHERE kind = ? AND name = ?"},
     {&S::insert_target, "INSERT INTO target(kind, name) VALUES(?, ?) RETURNING id"},
     {&S::all_targets,
      "SELECT kind, name, (SELECT min(due_at) FROM delivery WHERE state <= 2 AND state = 1 AND "
      "target = target.id)"
-     " FROM target"},
+     " FROM target WHERE pending > 0"},
+    {&S::all_backlogs, "SELECT kind, name, pending, pending_bytes FROM target WHERE pending > 0"},
+    {&S::set_backlog, "UPDATE target SET pending = ?, pending_bytes = ? WHERE id = ?"},
+    {&S::page_count, "PRAGMA page_count"},
+    {&S::free_page_count, "PRAGMA freelist_count"},
 
     {&S::find_idempotent,
      "SELECT id, fingerprint FROM message WHERE idempotency_key IS NOT NULL AND idempotency_scope "
@@ -45,8 +49,8 @@ constexpr Source kSources[] = {
      " started_at, reason, last_status, last_error, lease_owner, lease_until, num_retries, "
      "base_interval,"
      " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, callback, "
-     "extra)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     "extra, not_before, bytes)"
+     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     {&S::key_is_busy,
      "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
      "target = ? AND ordering_key = ?"
@@ -56,7 +60,7 @@ constexpr Source kSources[] = {
      "SELECT DISTINCT m.id FROM delivery d CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.state <= 2 AND d.state = -1 ORDER BY m.seq"},
     {&S::set_attributes, "UPDATE message SET attributes = ? WHERE seq = ?"},
-    {&S::place, "UPDATE delivery SET state = ?, due_at = ? WHERE seq = ?"},
+    {&S::wait_behind, "UPDATE delivery SET state = 0 WHERE seq = ?"},
 
     {&S::recover,
      "UPDATE delivery SET state = 1, due_at = ?, lease_owner = NULL, lease_until = NULL"
@@ -79,27 +83,24 @@ constexpr Source kSources[] = {
      " FROM delivery d JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.seq = ?"},
     {&S::reschedule,
-     "UPDATE delivery SET state = 1, due_at = ?, attempts = attempts - CASE WHEN resume IS NULL "
-     "THEN ? "
-     "ELSE 0 END, last_status = ?, "
-     "last_error = ?,"
+     "UPDATE delivery SET state = 1, due_at = ?, not_before = ?, attempts = attempts - "
+     "CASE WHEN resume IS NULL THEN ? ELSE 0 END, last_status = ?, last_error = ?,"
      " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
 
     {&S::set_resume, "UPDATE delivery SET resume = ? WHERE seq = ?"},
     {&S::set_progress, "UPDATE delivery SET percent_complete = ? WHERE seq = ?"},
 
-    {&S::targets_of_cluster,
-     "SELECT DISTINCT t.kind, t.name FROM delivery d JOIN target t ON t.id = d.target"
-     " WHERE d.state <= 2 AND d.state = 1 AND d.cluster = ? AND d.due_at > ?"},
-    {&S::make_due,
-     "UPDATE delivery SET due_at = ?2 WHERE state <= 2 AND state = 1 AND cluster = ?1 AND due_at > "
-     "?2"},
+    {&S::resting,
+     "SELECT d.seq, d.due_at, t.kind, t.name FROM delivery d CROSS JOIN target t ON t.id = d.target"
+     " WHERE d.state = 1 AND d.not_before IS NULL AND d.cluster = ? AND (d.due_at, d.seq) > (?, ?)"
+     " ORDER BY d.due_at, d.seq LIMIT ?"},
+    {&S::end_rest, "UPDATE delivery SET due_at = ? WHERE seq = ?"},
 
     {&S::state_of, "SELECT state FROM delivery WHERE seq = ?"},
     {&S::finish,
      "UPDATE delivery SET state = ?, reason = ?, due_at = NULL, deadline_at = ?, finished_at = ?,"
      " last_status = coalesce(?, last_status), last_error = coalesce(?, last_error),"
-     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ?"},
+     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ? RETURNING bytes"},
     {&S::put_result,
      "INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES(?, ?, ?, ?)"},
     {&S::delete_result, "DELETE FROM result WHERE seq = ?"},
@@ -107,16 +108,18 @@ constexpr Source kSources[] = {
      "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
      "target = ? AND ordering_key = ?"
      " ORDER BY seq LIMIT 1"},
+    {&S::let_go,
+     "UPDATE delivery SET state = 1, due_at = max(?, coalesce(not_before, 0)) WHERE seq = ?"
+     " RETURNING due_at"},
     {&S::set_callback, "UPDATE delivery SET callback = ? WHERE seq = ?"},
     // The lifetime starts again: as long as it was at acceptance.
     {&S::replay,
-     "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, started_at = NULL, finished_at = "
-     "NULL, reason = 0,"
-     " callback = CASE WHEN callback IS NOT NULL THEN '' END, percent_complete = NULL, deadline_at "
-     "= ?3 + (SELECT "
-     "expires_at - created_at FROM message WHERE message.seq = "
+     "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, not_before = ?3, started_at = "
+     "NULL, finished_at = NULL, reason = 0,"
+     " callback = CASE WHEN callback IS NOT NULL THEN '' END, percent_complete = NULL,"
+     " deadline_at = ?3 + (SELECT expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
-     " WHERE seq = ?4"},
+     " WHERE seq = ?4 RETURNING bytes"},
 
     {&S::next_deadline, "SELECT min(deadline_at) FROM delivery WHERE deadline_at > 0"},
     {&S::overdue,
@@ -169,7 +172,7 @@ constexpr Source kSources[] = {
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS " FROM delivery d"
      " CROSS JOIN target t ON t.id = d.target CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.state >= 4 AND d.state = ? AND d.seq > ? ORDER BY d.seq LIMIT ?"},
-    {&S::counts_active, "SELECT state, count(*) FROM delivery WHERE state <= 2 GROUP BY state"},
+    {&S::count_unfinished, "SELECT coalesce(sum(pending), 0) FROM target"},
     {&S::counts_dead, "SELECT count(*) FROM delivery WHERE state >= 4 AND state = 4"},
 };
 

@@ -73,36 +73,37 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
                            OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db")));
   PILLION_ASSIGN_OR_RETURN(
       const int64_t last_row,
-      database.QueryInt("SELECT max(coalesce((SELECT max(last_delivery) FROM message), 0),"
-                        " coalesce((SELECT max(seq) FROM delivery), 0))"));
+      database.QueryInt("SELECT max(coalesce((SELECT last_delivery FROM message ORDER BY seq DESC"
+                        " LIMIT 1), 0), coalesce((SELECT max(seq) FROM delivery), 0))"));
   sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
   auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
+  PILLION_ASSIGN_OR_RETURN(store->page_size_, store->database_.QueryInt("PRAGMA page_size"));
+  PILLION_RETURN_IF_ERROR(store->ReadBacklogs());
   return store;
 }
 
 absl::Status SqliteStore::Begin() { return Query(database_, statements_->begin).Run(); }
 
-absl::Status SqliteStore::Commit() { return Query(database_, statements_->commit).Run(); }
+absl::Status SqliteStore::Commit() {
+  PILLION_RETURN_IF_ERROR(WriteBacklogs());
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->commit).Run());
+  for (const Target& target : changed_) {
+    KnownTarget& known = targets_[target];
+    known.changed = false;
+    changed_backlogs_[target] = known.backlog;
+  }
+  changed_.clear();
+  return absl::OkStatus();
+}
 
 void SqliteStore::Rollback() {
   // Some errors have rolled back already. If this fails there is nothing left to undo either.
   if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
-  // May hold numbers of rows that were just undone.
-  target_numbers_.clear();
-}
-
-absl::StatusOr<int64_t> SqliteStore::TargetNumber(const Target& target) {
-  if (auto known = target_numbers_.find(target); known != target_numbers_.end())
-    return known->second;
-  const auto kind = static_cast<int64_t>(target.kind);
-  Query find(database_, statements_->find_target);
-  PILLION_ASSIGN_OR_RETURN(const bool found, find.Int(kind).Text(target.name).Next());
-  if (found) return target_numbers_[target] = find.GetInt(0);
-  Query insert(database_, statements_->insert_target);
-  PILLION_RETURN_IF_ERROR(insert.Int(kind).Text(target.name).Run());
-  return target_numbers_[target] = insert.GetInt(0);
+  // May hold what was just undone.
+  targets_.clear();
+  changed_.clear();
 }
 
 // --- Accepting ---
@@ -150,6 +151,7 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
                                                              std::string_view id,
                                                              const Lease* lease, bool held) {
   PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
+  const int64_t bytes = SizeOf(message);
   InsertedDelivery inserted;
   inserted.placement = held               ? Placement::kHeld
                        : lease != nullptr ? Placement::kRunning
@@ -164,11 +166,12 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   inserted.row = message_row + ordinal;
   const DeliverySpec& spec = delivery.spec;
   const absl::Time now = message.created_at;
+  const absl::Time not_before = now + delivery.delay;
 
   Query query(database_, statements_->insert_delivery);
   query.Int(inserted.row).Int(ordinal).Text(id).Int(target).Text(delivery.cluster);
   query.TextOrNull(delivery.ordering_key).Int(StateNumber(inserted.placement)).Int(running ? 1 : 0);
-  query.Time(due ? now : absl::InfiniteFuture()).Time(message.expires_at);
+  query.Time(due ? not_before : absl::InfiniteFuture()).Time(message.expires_at);
   query.Time(running ? now : absl::InfiniteFuture());
   if (running) {
     query.Text(lease->owner).Time(now + spec.attempt_timeout + lease->grace);
@@ -184,7 +187,8 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   } else {
     query.Null();
   }
-  PILLION_RETURN_IF_ERROR(query.Blob(spec.extra).Run());
+  PILLION_RETURN_IF_ERROR(query.Blob(spec.extra).Time(not_before).Int(bytes).Run());
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, bytes));
   return inserted;
 }
 
@@ -256,10 +260,11 @@ absl::StatusOr<std::optional<ClaimedDelivery>> SqliteStore::Claim(RowId row, abs
   return claimed;
 }
 
-absl::Status SqliteStore::Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+absl::Status SqliteStore::Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                                      std::string_view last_error) {
   return Query(database_, statements_->reschedule)
-      .Time(due_at)
+      .Time(rest.until)
+      .Time(rest.fixed ? rest.until : absl::InfiniteFuture())
       .Int(counts ? 0 : 1)
       .Int(last_status)
       .Text(last_error)
@@ -275,19 +280,24 @@ absl::Status SqliteStore::SetProgress(RowId row, int percent_complete) {
   return Query(database_, statements_->set_progress).Int(percent_complete).Int(row).Run();
 }
 
-absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now) {
+absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now,
+                                                         RestCursor& after, size_t limit) {
   std::vector<Target> targets;
+  std::vector<RowId> rows;
   {
-    Query query(database_, statements_->targets_of_cluster);
-    query.Text(cluster).Time(now);
+    Query query(database_, statements_->resting);
+    query.Text(cluster).Time(after.due_at).Int(after.row).Int(static_cast<int64_t>(limit));
     for (;;) {
       PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
       if (!found) break;
-      targets.push_back({static_cast<TargetKind>(query.GetInt(0)), query.GetText(1)});
+      rows.push_back(query.GetInt(0));
+      after = {query.GetTime(1), rows.back()};
+      targets.push_back({static_cast<TargetKind>(query.GetInt(2)), query.GetText(3)});
     }
   }
-  if (targets.empty()) return targets;
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->make_due).Text(cluster).Time(now).Run());
+  for (const RowId row : rows) {
+    PILLION_RETURN_IF_ERROR(Query(database_, statements_->end_rest).Time(now).Int(row).Run());
+  }
   return targets;
 }
 
@@ -316,6 +326,7 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
       query.Null().Null();
     }
     PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
+    PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, -1, query.GetInt(0)));
   }
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
@@ -343,12 +354,9 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::LetNextOfKeyGo(const Deli
     if (!found) return std::nullopt;
     next = query.GetInt(0);
   }
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->place)
-                              .Int(StateNumber(Placement::kDue))
-                              .Time(now)
-                              .Int(next)
-                              .Run());
-  return now;
+  Query query(database_, statements_->let_go);
+  PILLION_RETURN_IF_ERROR(query.Time(now).Int(next).Run());
+  return query.GetTime(0);
 }
 
 absl::StatusOr<Placement> SqliteStore::Replay(const DeliveryRef& delivery, absl::Time now) {
@@ -359,12 +367,11 @@ absl::StatusOr<Placement> SqliteStore::Replay(const DeliveryRef& delivery, absl:
     if (busy) placement = Placement::kBehindKey;
   }
   PILLION_RETURN_IF_ERROR(Query(database_, statements_->delete_result).Int(delivery.row).Run());
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->replay)
-                              .Int(StateNumber(placement))
-                              .Time(placement == Placement::kDue ? now : absl::InfiniteFuture())
-                              .Time(now)
-                              .Int(delivery.row)
-                              .Run());
+  Query query(database_, statements_->replay);
+  query.Int(StateNumber(placement));
+  query.Time(placement == Placement::kDue ? now : absl::InfiniteFuture());
+  PILLION_RETURN_IF_ERROR(query.Time(now).Int(delivery.row).Run());
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, query.GetInt(0)));
   return placement;
 }
 

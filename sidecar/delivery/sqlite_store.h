@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "sidecar/delivery/file_lock.h"
 #include "sidecar/delivery/sqlite.h"
 #include "sidecar/delivery/store.h"
@@ -47,10 +48,13 @@ class SqliteStore : public Store {
                                                   const Message& message,
                                                   const NewDelivery& delivery, std::string_view id,
                                                   const Lease* lease, bool held) override;
+  absl::StatusOr<Backlog> BacklogOf(const Target& target) override;
+  std::vector<TargetBacklog> TakeChangedBacklogs() override;
+  absl::StatusOr<int64_t> UsedBytes() override;
 
-  absl::StatusOr<std::optional<std::vector<Target>>> Release(std::string_view message_id,
-                                                             std::string_view attributes,
-                                                             absl::Time now) override;
+  absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
+                                                                std::string_view attributes,
+                                                                absl::Time now) override;
   absl::StatusOr<int64_t> Discard(std::string_view message_id) override;
 
   absl::Status Recover(absl::Time now) override;
@@ -58,11 +62,12 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) override;
   absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                        const Lease& lease) override;
-  absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+  absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                           std::string_view last_error) override;
   absl::Status SetResume(RowId row, std::string_view resume) override;
   absl::Status SetProgress(RowId row, int percent_complete) override;
-  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) override;
+  absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
+                                              RestCursor& after, size_t limit) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
   absl::Status SetCallback(RowId row, std::string_view message_id) override;
@@ -89,9 +94,21 @@ class SqliteStore : public Store {
     bool forgotten = false;
   };
 
+  // A row of the table `target`. The backlog is written with the commit.
+  struct KnownTarget {
+    int64_t number = 0;
+    Backlog backlog;
+    bool changed = false;  // in this transaction
+  };
+
   SqliteStore(FileLock lock, Database database);
 
+  absl::Status ReadBacklogs();
+  absl::Status WriteBacklogs();
+  absl::StatusOr<KnownTarget*> Know(const Target& target);
   absl::StatusOr<int64_t> TargetNumber(const Target& target);
+  // By -1 or 1 delivery with so many bytes.
+  absl::Status ChangeBacklog(const Target& target, int deliveries, int64_t bytes);
   absl::StatusOr<bool> KeyIsBusy(int64_t target, std::string_view key);
   absl::StatusOr<std::vector<std::string>> HeldMessages();
   absl::StatusOr<bool> HoldsUpItsKey(const DeliveryRef& delivery);
@@ -108,9 +125,12 @@ class SqliteStore : public Store {
   FileLock lock_;
   Database database_;
   std::unique_ptr<SqliteStatements> statements_;
-  // Numbers of targets seen so far: as many as the policy has routes and subscriptions.
-  absl::flat_hash_map<Target, int64_t> target_numbers_;
+  // Those seen so far: as many as the policy has routes and subscriptions.
+  absl::node_hash_map<Target, KnownTarget> targets_;
+  std::vector<Target> changed_;                            // of this transaction
+  absl::flat_hash_map<Target, Backlog> changed_backlogs_;  // committed, and not taken yet
   RowId next_row_ = 1;
+  int64_t page_size_ = 0;  // bytes
 };
 
 }  // namespace pillion::delivery

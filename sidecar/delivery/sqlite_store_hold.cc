@@ -22,16 +22,15 @@ bool IsHeld(const StoredMessage& message) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::vector<Target>>> SqliteStore::Release(std::string_view message_id,
-                                                                        std::string_view attributes,
-                                                                        absl::Time now) {
+absl::StatusOr<std::optional<std::vector<TargetDue>>> SqliteStore::Release(
+    std::string_view message_id, std::string_view attributes, absl::Time now) {
   PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, FindMessage(message_id));
   if (!message.has_value() || !IsHeld(*message)) return std::nullopt;
   if (!attributes.empty()) {
     PILLION_RETURN_IF_ERROR(
         Query(database_, statements_->set_attributes).Blob(attributes).Int(message->row).Run());
   }
-  std::vector<Target> due;
+  std::vector<TargetDue> due;
   for (const StoredDelivery& delivery : message->deliveries) {
     if (!delivery.view.held) continue;
     bool busy = false;
@@ -39,13 +38,14 @@ absl::StatusOr<std::optional<std::vector<Target>>> SqliteStore::Release(std::str
       PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.ref.target));
       PILLION_ASSIGN_OR_RETURN(busy, KeyIsBusy(target, *delivery.ref.ordering_key));
     }
-    const Placement placement = busy ? Placement::kBehindKey : Placement::kDue;
-    PILLION_RETURN_IF_ERROR(Query(database_, statements_->place)
-                                .Int(StateNumber(placement))
-                                .Time(busy ? absl::InfiniteFuture() : now)
-                                .Int(delivery.ref.row)
-                                .Run());
-    if (!busy) due.push_back(delivery.ref.target);
+    if (busy) {
+      PILLION_RETURN_IF_ERROR(
+          Query(database_, statements_->wait_behind).Int(delivery.ref.row).Run());
+      continue;
+    }
+    Query let_go(database_, statements_->let_go);
+    PILLION_RETURN_IF_ERROR(let_go.Time(now).Int(delivery.ref.row).Run());
+    due.push_back({delivery.ref.target, let_go.GetTime(0)});
   }
   return due;
 }
@@ -53,6 +53,11 @@ absl::StatusOr<std::optional<std::vector<Target>>> SqliteStore::Release(std::str
 absl::StatusOr<int64_t> SqliteStore::Discard(std::string_view message_id) {
   PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, FindMessage(message_id));
   if (!message.has_value() || !IsHeld(*message)) return 0;
+  Ending dropped;
+  dropped.state = DeliveryState::kCanceled;
+  for (const StoredDelivery& delivery : message->deliveries) {
+    if (delivery.view.held) PILLION_RETURN_IF_ERROR(Finish(delivery.ref, dropped).status());
+  }
   std::optional<MessageRange> range = MessageRange{message->row, message->row};
   if (!message->deliveries.empty()) {
     PILLION_ASSIGN_OR_RETURN(range, RangeOf(message->deliveries[0].ref.row));

@@ -111,13 +111,9 @@ absl::StatusOr<ScanPage> SqliteStore::Scan(const DeliveryFilter& filter, RowId a
 
 absl::StatusOr<StoreCounts> SqliteStore::Counts() {
   StoreCounts counts;
-  Query active(database_, statements_->counts_active);
-  for (;;) {
-    PILLION_ASSIGN_OR_RETURN(const bool found, active.Next());
-    if (!found) break;
-    const bool running = active.GetInt(0) == static_cast<int64_t>(DeliveryState::kRunning);
-    (running ? counts.running : counts.pending) += active.GetInt(1);
-  }
+  Query unfinished(database_, statements_->count_unfinished);
+  PILLION_RETURN_IF_ERROR(unfinished.Run());
+  counts.unfinished = unfinished.GetInt(0);
   Query dead(database_, statements_->counts_dead);
   PILLION_RETURN_IF_ERROR(dead.Run());
   counts.failed = dead.GetInt(0);

@@ -56,6 +56,18 @@ struct InsertedDelivery {
   Placement placement = Placement::kDue;
 };
 
+// Until when a delivery rests before its next attempt.
+struct Rest {
+  absl::Time until;
+  bool fixed = false;  // the destination named the time: MakeDue does not cut it short
+};
+
+// How far MakeDue has come: the last rest that it ended.
+struct RestCursor {
+  absl::Time due_at;
+  RowId row = 0;
+};
+
 // The identity of a delivery with all that changes of state need to know.
 struct DeliveryRef {
   RowId row = 0;
@@ -78,6 +90,7 @@ struct StoredMessage {
 // What is needed to end a delivery.
 struct DeliveryEntry {
   DeliveryRef ref;
+  std::string cluster;
   std::string id;
   std::string message_id;
   MessageKind kind = MessageKind::kAsync;
@@ -95,6 +108,11 @@ struct DueDelivery {
 struct TargetDue {
   Target target;
   absl::Time due_at;
+};
+
+struct TargetBacklog {
+  Target target;
+  Backlog backlog;
 };
 
 // How a delivery ends.
@@ -133,8 +151,7 @@ struct Deleted {
 };
 
 struct StoreCounts {
-  int64_t pending = 0;
-  int64_t running = 0;
+  int64_t unfinished = 0;
   int64_t failed = 0;
 };
 
@@ -162,14 +179,23 @@ class Store {
                                                           const NewDelivery& delivery,
                                                           std::string_view id, const Lease* lease,
                                                           bool held) = 0;
+  // With what this transaction has done.
+  virtual absl::StatusOr<Backlog> BacklogOf(const Target& target) = 0;
+  // Of the targets whose backlog was changed by commits since the last call; at first, of all that
+  // have one. Not in a transaction.
+  virtual std::vector<TargetBacklog> TakeChangedBacklogs() = 0;
+  // How many bytes of disk hold something, finished or not. What was deleted does not count: its
+  // room is used again.
+  virtual absl::StatusOr<int64_t> UsedBytes() = 0;
 
   // --- Held messages ---
-  // The held deliveries of the message become due at `now`, or go behind those of their keys that
-  // were accepted before or are under way. Its attributes become `attributes`, unless those are
-  // empty. Returns the targets of what is due; nothing if it is unknown or not held.
-  virtual absl::StatusOr<std::optional<std::vector<Target>>> Release(std::string_view message_id,
-                                                                     std::string_view attributes,
-                                                                     absl::Time now) = 0;
+  // The held deliveries of the message become due at `now`, or when their delay is over, or go
+  // behind those of their keys that were accepted before or are under way. Its attributes become
+  // `attributes`, unless those are empty. Returns the targets of what is due, and when; nothing if
+  // it is unknown or not held.
+  virtual absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
+                                                                        std::string_view attributes,
+                                                                        absl::Time now) = 0;
   // Deletes a held message; no other. Returns how many of its deliveries were held.
   virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
 
@@ -184,14 +210,17 @@ class Store {
   virtual absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                                const Lease& lease) = 0;
   // Running becomes pending. `counts`: whether the attempt does, unless it continued one.
-  virtual absl::Status Reschedule(RowId row, absl::Time due_at, bool counts, int last_status,
+  virtual absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                                   std::string_view last_error) = 0;
   // From now on the delivery continues from `resume`: claiming it again is no new attempt.
   virtual absl::Status SetResume(RowId row, std::string_view resume) = 0;
   virtual absl::Status SetProgress(RowId row, int percent_complete) = 0;
-  // What is pending for `cluster`, and not behind its key, becomes due at `now` if it was to wait
-  // longer. Returns the targets of that.
-  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now) = 0;
+  // What rests for `cluster` after an attempt, and would rest beyond `after`, is due at `now`;
+  // `limit` of them at most, those with the shortest rests. Not what is delayed since its
+  // acceptance, nor what has a fixed rest. Returns the targets of that, with repetitions, and moves
+  // `after` on; nothing: that was all.
+  virtual absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
+                                                      RestCursor& after, size_t limit) = 0;
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;

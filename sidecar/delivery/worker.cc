@@ -24,6 +24,8 @@ absl::Status Copy(const absl::Status& status) {
 void AddCounts(EngineStats& total, const EngineStats& more) {
   total.accepted += more.accepted;
   total.repeated += more.repeated;
+  total.rejected_by_backlog += more.rejected_by_backlog;
+  total.rejected_by_store += more.rejected_by_store;
   total.attempts += more.attempts;
   total.retries += more.retries;
   total.succeeded += more.succeeded;
@@ -53,7 +55,7 @@ absl::Status Worker::Start(Dispatch dispatch, Abort abort) {
   PILLION_ASSIGN_OR_RETURN(const std::vector<TargetDue> targets, store_->PendingTargets());
   for (const TargetDue& target : targets) scheduler_.AddDue(target.target, target.due_at);
   PILLION_ASSIGN_OR_RETURN(const StoreCounts counts, store_->Counts());
-  stats_.pending = counts.pending;
+  stats_.pending = counts.unfinished;
   stats_.dead = counts.failed;
   PILLION_ASSIGN_OR_RETURN(next_deadline_, store_->NextDeadline());
   return absl::OkStatus();
@@ -82,8 +84,9 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
 }
 
 bool Worker::HasWork(const std::vector<Command>& writes) const {
-  return !writes.empty() || !outcomes_.empty() || !held_.empty() || !change_jobs_.empty() ||
-         next_deadline_ <= now_ || (dispatching_ && scheduler_.NextDueAt() <= now_);
+  return !writes.empty() || !outcomes_.empty() || !held_.empty() || !hurry_jobs_.empty() ||
+         !change_jobs_.empty() || next_deadline_ <= now_ ||
+         (dispatching_ && scheduler_.NextDueAt() <= now_);
 }
 
 void Worker::RunEverything(std::vector<Command>& writes) {
@@ -95,6 +98,7 @@ void Worker::RunEverything(std::vector<Command>& writes) {
     PILLION_RETURN_IF_ERROR(StartDue());
     PILLION_RETURN_IF_ERROR(ApplyAll(writes, applied));
     PILLION_RETURN_IF_ERROR(ApplyHeld());
+    if (!hurry_jobs_.empty()) PILLION_RETURN_IF_ERROR(RunHurryJob());
     return StartDue();
   });
   if (!status.ok()) {
@@ -211,6 +215,7 @@ absl::Status Worker::Transact(Work work) {
 void Worker::Publish() {
   Effects effects = std::exchange(effects_, Effects{});
   AddCounts(stats_, effects.counts);
+  if (effects.store_bytes.has_value()) stats_.store_bytes = *effects.store_bytes;
   for (auto& reply : effects.replies) reply(absl::OkStatus());
   for (ClaimedDelivery& claimed : effects.started) dispatch_(std::move(claimed));
   for (uint64_t claim : effects.settled) abort_(claim);
@@ -243,7 +248,7 @@ void Worker::Undo(const absl::Status& error) {
   }
   scheduler_.Reset();
   for (const auto& [claim, running] : running_)
-    scheduler_.Started(running.entry.ref.target, running.bytes);
+    scheduler_.Started(running.entry.ref.target, running.entry.cluster, running.bytes);
   next_deadline_ = absl::InfinitePast();
   for (auto& reply : effects.replies) reply(Copy(error));
 }
@@ -271,6 +276,7 @@ void Worker::Finish() {
 absl::Time Worker::NextWake(bool dispatching) const {
   if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
   if (degraded()) return retry_at_;
+  if (!hurry_jobs_.empty()) return absl::InfinitePast();
   return dispatching ? std::min(next_deadline_, scheduler_.NextDueAt()) : next_deadline_;
 }
 

@@ -59,6 +59,7 @@ class Worker {
   absl::Time NextWake(bool dispatching) const;
   // Without those of the queue.
   EngineStats stats() const;
+  std::vector<TargetBacklog> TakeChangedBacklogs() { return store_->TakeChangedBacklogs(); }
 
  private:
   struct Running {
@@ -81,12 +82,18 @@ class Worker {
     std::vector<uint64_t> settled;
     std::vector<std::string> changed;  // ids of watched messages
     std::vector<absl::AnyInvocable<void(const absl::Status&)>> replies;
-    EngineStats counts;  // to be added
+    EngineStats counts;                  // to be added
+    std::optional<int64_t> store_bytes;  // once something was accepted
   };
   struct ListJob {
     ListCommand command;
     RowId after = 0;
     DeliveryPage page;
+  };
+  // A cluster whose deliveries need not rest any longer.
+  struct HurryJob {
+    std::string cluster;
+    RestCursor after;
   };
   struct ChangeJob {
     ChangeCommand command;
@@ -116,11 +123,12 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
+  // `refusal` is set if there is no room for it.
+  absl::Status CheckRoom(const AcceptRequest& request, absl::Status& refusal);
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
   absl::Status ApplyProgress(ProgressCommand& command);
-  absl::Status ApplyHurry(const HurryCommand& command);
   absl::Status ApplyRelease(const HeldCommand& command);
   absl::Status ApplyDiscard(const HeldCommand& command);
   absl::Status ApplyOutcome(const Outcome& outcome);
@@ -147,7 +155,9 @@ class Worker {
   void ServeList(ListCommand& command);
   void RunListJob();
 
-  // worker_change.cc: replay and drop, in steps
+  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, drop
+  void AddHurryJob(HurryCommand command);
+  absl::Status RunHurryJob();
   absl::Status RunChangeJob();
   absl::Status ChangeStep(ChangeJob& job);
   absl::Status ChangeMessage(ChangeJob& job, const StoredMessage& message);
@@ -173,6 +183,7 @@ class Worker {
   std::vector<uint64_t> settled_with_key_;             // see KeyIsHeld(); some have ended since
   Watchers watchers_;
   std::deque<ListJob> list_jobs_;
+  std::deque<HurryJob> hurry_jobs_;  // one for a cluster
   std::deque<ChangeJob> change_jobs_;
   absl::Time next_deadline_ = absl::InfinitePast();
 

@@ -1,5 +1,7 @@
-// Replay and drop of many deliveries: a job that does a little in each transaction, so that a
+// Hurry, replay and drop of many deliveries: jobs that do a little in each transaction, so that a
 // hundred thousand dead letters do not stall anybody.
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "sidecar/delivery/status_macros.h"
@@ -22,6 +24,34 @@ DeliveryFilter DeadLettersUnlessSaid(DeliveryFilter filter) {
 }
 
 }  // namespace
+
+// --- Hurry ---
+
+void Worker::AddHurryJob(HurryCommand command) {
+  const RestCursor from_now = {now_, std::numeric_limits<RowId>::max()};
+  const auto known = std::find_if(hurry_jobs_.begin(), hurry_jobs_.end(), [&](const HurryJob& job) {
+    return job.cluster == command.cluster;
+  });
+  if (known != hurry_jobs_.end()) {
+    known->after = from_now;
+  } else {
+    hurry_jobs_.push_back({std::move(command.cluster), from_now});
+  }
+}
+
+// One step of the first job.
+absl::Status Worker::RunHurryJob() {
+  HurryJob job = std::move(hurry_jobs_.front());
+  hurry_jobs_.pop_front();
+  PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
+                           store_->MakeDue(job.cluster, now_, job.after, kChangesAtOnce));
+  for (const Target& target : targets) scheduler_.AddDue(target, now_);
+  // If the transaction fails, some go on resting: that loses time and nothing else.
+  if (targets.size() == kChangesAtOnce) hurry_jobs_.push_back(std::move(job));
+  return absl::OkStatus();
+}
+
+// --- Replay and drop ---
 
 // One step of the first job. If the transaction fails, the job ends with its error.
 absl::Status Worker::RunChangeJob() {

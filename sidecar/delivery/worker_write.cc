@@ -20,11 +20,6 @@ constexpr size_t kKeptOfAnswer = 2048;
 constexpr size_t kDeadlinesAtOnce = 256;
 constexpr int64_t kBytesForgottenAtOnce = int64_t{4} << 20;
 
-int64_t SizeOf(const Message& message) {
-  return static_cast<int64_t>(message.headers.size() + message.attributes.size() +
-                              message.body.size());
-}
-
 bool IsDeadLetter(const DeliveryEntry& entry, DeliveryState state) {
   return entry.kind != MessageKind::kAsync &&
          (state == DeliveryState::kFailed || state == DeliveryState::kExpired);
@@ -56,7 +51,14 @@ absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
   if (auto* progress = std::get_if<ProgressCommand>(&command)) return ApplyProgress(*progress);
-  if (auto* hurry = std::get_if<HurryCommand>(&command)) return ApplyHurry(*hurry);
+  if (auto* hurry = std::get_if<HurryCommand>(&command)) {
+    AddHurryJob(std::move(*hurry));
+    return absl::OkStatus();
+  }
+  if (const auto* limits = std::get_if<ClusterLimitsCommand>(&command)) {
+    scheduler_.SetClusterLimits(limits->limits);
+    return absl::OkStatus();
+  }
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -85,6 +87,13 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
       return absl::OkStatus();
     }
   }
+  absl::Status refusal;
+  PILLION_RETURN_IF_ERROR(CheckRoom(request, refusal));
+  if (!refusal.ok()) {
+    effects_.replies.push_back(
+        WhenCommitted<Accepted>(std::move(command.done), std::move(refusal)));
+    return absl::OkStatus();
+  }
   request.message.created_at = now_;
   request.message.expires_at = now_ + request.expires_after;
   const auto message = std::make_shared<const Message>(std::move(request.message));
@@ -103,6 +112,38 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   return absl::OkStatus();
 }
 
+absl::Status Worker::CheckRoom(const AcceptRequest& request, absl::Status& refusal) {
+  const int64_t bytes = SizeOf(request.message);
+  for (const NewDelivery& delivery : request.deliveries) {
+    PILLION_ASSIGN_OR_RETURN(const Backlog backlog, store_->BacklogOf(delivery.target));
+    const bool too_many_bytes =
+        backlog.deliveries > 0 && bytes > delivery.max_backlog.bytes - backlog.bytes;
+    if (backlog.deliveries < delivery.max_backlog.deliveries && !too_many_bytes) continue;
+    ++effects_.counts.rejected_by_backlog;
+    refusal = absl::FailedPreconditionError(
+        absl::StrCat(delivery.target.kind == TargetKind::kRoute ? "route '" : "subscription '",
+                     delivery.target.name, "' has ", backlog.deliveries, " deliveries with ",
+                     backlog.bytes, " bytes on their way already, as many as ",
+                     too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
+    return absl::OkStatus();
+  }
+  if (!effects_.store_bytes.has_value()) {
+    PILLION_ASSIGN_OR_RETURN(effects_.store_bytes, store_->UsedBytes());
+  }
+  const auto pending = stats_.pending + effects_.counts.pending +
+                       static_cast<int64_t>(running_.size() + request.deliveries.size());
+  const bool too_many = pending > options_.max_pending;
+  if (too_many || *effects_.store_bytes + bytes > options_.max_store_bytes) {
+    ++effects_.counts.rejected_by_store;
+    refusal = absl::ResourceExhaustedError(
+        absl::StrCat("the store is full, as store.", too_many ? "max_pending" : "max_bytes", " of ",
+                     too_many ? options_.max_pending : options_.max_store_bytes, " says"));
+    return absl::OkStatus();
+  }
+  *effects_.store_bytes += bytes;
+  return absl::OkStatus();
+}
+
 absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
                                       const std::shared_ptr<const Message>& message) {
   std::vector<NewDelivery>& deliveries = command.request.deliveries;
@@ -110,14 +151,18 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
     const bool start = dispatching_ && !degraded() && !command.request.held &&
-                       scheduler_.MayStartNow(delivery.target, delivery.spec.concurrency, now_) &&
+                       delivery.delay <= absl::ZeroDuration() &&
+                       scheduler_.MayStartNow(delivery.target, delivery.cluster,
+                                              delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
                                start ? &lease_ : nullptr, command.request.held));
     ++effects_.counts.pending;
-    if (inserted.placement == Placement::kDue) scheduler_.AddDue(delivery.target, now_);
+    if (inserted.placement == Placement::kDue) {
+      scheduler_.AddDue(delivery.target, now_ + delivery.delay);
+    }
     if (inserted.placement != Placement::kRunning) continue;
     ClaimedDelivery claimed;
     claimed.id = command.delivery_ids[i];
@@ -150,16 +195,16 @@ absl::Status Worker::StartNext(const Target& target) {
     scheduler_.Took(target);
     return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
   }
-  const int concurrency = due->entry.spec.concurrency;
-  if ((concurrency > 0 && scheduler_.RunningOf(target) >= concurrency) ||
-      KeyIsHeld(target, due->entry.ref.ordering_key)) {
+  const DeliveryEntry& entry = due->entry;
+  if (scheduler_.Wait(target, entry.cluster, entry.spec.concurrency)) return absl::OkStatus();
+  if (KeyIsHeld(target, entry.ref.ordering_key)) {
     scheduler_.AtLimit(target);
     return absl::OkStatus();
   }
   PILLION_ASSIGN_OR_RETURN(std::optional<ClaimedDelivery> claimed,
-                           store_->Claim(due->entry.ref.row, now_, lease_));
+                           store_->Claim(entry.ref.row, now_, lease_));
   scheduler_.Took(target);
-  if (claimed.has_value()) BeginAttempt(*std::move(claimed), due->entry.ref.row);
+  if (claimed.has_value()) BeginAttempt(*std::move(claimed), entry.ref.row);
   return absl::OkStatus();
 }
 
@@ -167,6 +212,7 @@ void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
   claimed.claim = next_claim_++;
   Running running;
   running.entry.ref = {row, claimed.target, claimed.ordering_key};
+  running.entry.cluster = claimed.cluster;
   running.entry.id = claimed.id;
   running.entry.message_id = claimed.message->id;
   running.entry.kind = claimed.message->kind;
@@ -175,7 +221,7 @@ void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
   running.entry.spec.extra.clear();  // the dispatcher's own, and has it
   running.attempt = claimed.attempt;
   running.bytes = SizeOf(*claimed.message);
-  scheduler_.Started(claimed.target, running.bytes);
+  scheduler_.Started(claimed.target, claimed.cluster, running.bytes);
   claim_of_row_[row] = claimed.claim;
   running_.emplace(claimed.claim, std::move(running));
   ++effects_.counts.attempts;
@@ -192,7 +238,7 @@ absl::Status Worker::ApplyOutcome(const Outcome& outcome) {
   effects_.ended.emplace_back(it->first, std::move(it->second));
   running_.erase(it);
   const Running& running = effects_.ended.back().second;
-  scheduler_.Ended(running.entry.ref.target, running.bytes);
+  scheduler_.Ended(running.entry.ref.target, running.entry.cluster, running.bytes);
   if (running.settled) return absl::OkStatus();
   claim_of_row_.erase(running.entry.ref.row);
   // By value: what follows may begin another attempt, and effects_ may move.
@@ -243,25 +289,27 @@ absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
 absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome) {
   using Verdict = AttemptOutcome::Verdict;
   const bool counts = outcome.verdict == Verdict::kRetry;
-  absl::Time due_at = now_;
-  if (outcome.verdict == Verdict::kPostponed) due_at += outcome.retry_after;
+  Rest rest{now_};
+  if (outcome.verdict == Verdict::kPostponed) rest.until += outcome.retry_after;
   if (counts) {
-    due_at += NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
+    rest.until +=
+        NextBackoff(running.entry.spec.retry, running.attempt, outcome.retry_after, *random_);
+    rest.fixed = outcome.retry_after > absl::ZeroDuration();
+    ++effects_.counts.retries;
   }
-  if (counts) ++effects_.counts.retries;
   ++effects_.counts.pending;
-  scheduler_.AddDue(running.entry.ref.target, due_at);
+  scheduler_.AddDue(running.entry.ref.target, rest.until);
   MarkChanged(running.entry.message_id);
-  return store_->Reschedule(running.entry.ref.row, due_at, counts, outcome.answer.status,
+  return store_->Reschedule(running.entry.ref.row, rest, counts, outcome.answer.status,
                             outcome.error);
 }
 
 absl::Status Worker::Continue(const Running& running, const AttemptOutcome& outcome) {
-  const absl::Time due_at = now_ + outcome.retry_after;
+  const Rest rest{now_ + outcome.retry_after, /*fixed=*/true};
   ++effects_.counts.pending;
-  scheduler_.AddDue(running.entry.ref.target, due_at);
+  scheduler_.AddDue(running.entry.ref.target, rest.until);
   MarkChanged(running.entry.message_id);
-  PILLION_RETURN_IF_ERROR(store_->Reschedule(running.entry.ref.row, due_at, /*counts=*/true,
+  PILLION_RETURN_IF_ERROR(store_->Reschedule(running.entry.ref.row, rest, /*counts=*/true,
                                              outcome.answer.status, outcome.error));
   PILLION_RETURN_IF_ERROR(store_->SetResume(running.entry.ref.row, outcome.resume));
   if (!outcome.percent_complete.has_value()) return absl::OkStatus();
@@ -349,8 +397,9 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   for (const StoredDelivery& delivery : message->deliveries) {
     if (IsFinal(delivery.view.state)) continue;
     canceled = true;
-    const DeliveryEntry entry = {delivery.ref,          delivery.view.id,    message->summary.id,
-                                 message->summary.kind, delivery.view.state, delivery.spec};
+    const DeliveryEntry entry = {delivery.ref,        delivery.view.cluster, delivery.view.id,
+                                 message->summary.id, message->summary.kind, delivery.view.state,
+                                 delivery.spec};
     Settle(entry);
     PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kCanceled)));
   }
@@ -381,19 +430,12 @@ absl::Status Worker::ApplyProgress(ProgressCommand& command) {
   return absl::OkStatus();
 }
 
-absl::Status Worker::ApplyHurry(const HurryCommand& command) {
-  PILLION_ASSIGN_OR_RETURN(const std::vector<Target> targets,
-                           store_->MakeDue(command.cluster, now_));
-  for (const Target& target : targets) scheduler_.AddDue(target, now_);
-  return absl::OkStatus();
-}
-
 // --- Held messages ---
 
 absl::Status Worker::ApplyRelease(const HeldCommand& command) {
   PILLION_ASSIGN_OR_RETURN(const auto due, store_->Release(command.id, command.attributes, now_));
   if (!due.has_value()) return absl::OkStatus();
-  for (const Target& target : *due) scheduler_.AddDue(target, now_);
+  for (const TargetDue& target : *due) scheduler_.AddDue(target.target, target.due_at);
   ++effects_.counts.accepted;
   MarkChanged(command.id);
   return absl::OkStatus();

@@ -46,7 +46,7 @@ class Cluster final : public ClusterShared::Member {
   bool retired() const { return retired_; }
 
   // As ClusterManager::Acquire().
-  net::Task<AcquireResult> Acquire(AcquireOptions options, net::CancelScope& scope);
+  net::ValueOrTask<AcquireResult> Acquire(AcquireOptions options, net::CancelScope& scope);
 
   // Closes connections that were idle for too long or that the upstream closed. True while there is
   // reason to come again.

@@ -60,15 +60,14 @@ class Cluster::User {
   Cluster& cluster_;
 };
 
-net::Task<AcquireResult> Cluster::Acquire(AcquireOptions options, net::CancelScope& scope) {
-  if (scope.canceled()) co_return Fail(AcquireFailure::kCanceled, scope.status());
+net::ValueOrTask<AcquireResult> Cluster::Acquire(AcquireOptions options, net::CancelScope& scope) {
+  if (scope.canceled()) return Fail(AcquireFailure::kCanceled, scope.status());
   Host* host = hosts_.Pick(options.avoid);
   if (host != nullptr && !options.fresh) {
     std::unique_ptr<http::ClientConnection> connection = TakeIdle(*host);
-    if (connection != nullptr) co_return Grant(*host, std::move(connection), /*reused=*/true);
+    if (connection != nullptr) return Grant(*host, std::move(connection), /*reused=*/true);
   }
-  AcquireResult result = co_await AcquireSlowly(host, options, scope);
-  co_return result;
+  return AcquireSlowly(host, options, scope);
 }
 
 net::Task<AcquireResult> Cluster::AcquireSlowly(Host* host, AcquireOptions options,

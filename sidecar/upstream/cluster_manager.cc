@@ -66,8 +66,9 @@ void ClusterManager::Apply(absl::Span<const std::shared_ptr<const ClusterConfig>
   SweepSoon();
 }
 
-net::Task<AcquireResult> ClusterManager::Acquire(const ClusterConfig& config,
-                                                 AcquireOptions options, net::CancelScope& scope) {
+net::ValueOrTask<AcquireResult> ClusterManager::Acquire(const ClusterConfig& config,
+                                                        AcquireOptions options,
+                                                        net::CancelScope& scope) {
   return Find(config).Acquire(options, scope);
 }
 

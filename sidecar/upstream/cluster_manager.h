@@ -53,8 +53,8 @@ class ClusterManager : private net::Timer {
   // last applied (a call of an older snapshot, too: it is told of new hosts). Waits for the first
   // answer of DNS, for a place within max_connections, and until the connection is open. Cancel the
   // scope to give up; times spent waiting for a place are bounded by it alone.
-  net::Task<AcquireResult> Acquire(const ClusterConfig& config, AcquireOptions options,
-                                   net::CancelScope& scope);
+  net::ValueOrTask<AcquireResult> Acquire(const ClusterConfig& config, AcquireOptions options,
+                                          net::CancelScope& scope);
 
   // A place within max_requests, for one call from beginning to end, its retries included. Empty:
   // there is none (UO). REQUIRES: the caller keeps `config` alive as long as the slot.

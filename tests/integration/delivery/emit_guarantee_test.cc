@@ -152,7 +152,8 @@ TEST(EmitAtLeastOnce, TellsOfACallThatTheDrainCutOff) {
   });
   const Gate::AtEnd open(answer);
   Origin hub(NoContent());
-  SidecarProcess sidecar(Policy(upstream.port(), hub.port()), "", "drain_timeout: 200ms\n");
+  SidecarProcess sidecar(Policy(upstream.port(), hub.port()), "",
+                         {.lines = "drain_timeout: 200ms\n"});
   ASSERT_TRUE(sidecar.Start().ok());
   std::thread caller([&] { EXPECT_EQ(sidecar.Call("POST", "http://orders/7").status, 0); });
   EXPECT_TRUE(upstream.WaitForRequests(1));

@@ -275,14 +275,14 @@ Response Patch(const std::string& url, const std::string& body) {
   return client.Send(std::move(request)).value_or(Response{.status = 0});
 }
 
-void ReportProgress(const std::string& more, bool inbound) {
+void ReportProgress(const std::string& listeners, bool inbound) {
   Gate done;
   Origin upstream([&](const Request&) {
     done.Wait();
     return Response{.body = "the report"};
   });
   const Gate::AtEnd open(done);
-  SidecarProcess sidecar(Policy(upstream), "", more);
+  SidecarProcess sidecar(Policy(upstream), "", {.listeners = listeners});
   ASSERT_TRUE(sidecar.Start().ok());
   const Response accepted = sidecar.Call("POST", "http://jobs/reports", "",
                                          {{"Pillion-Operation-Url", "http://elsewhere/"}});
@@ -321,7 +321,7 @@ TEST(Progress, IsReportedToTheInboundListenerWhereThereIsOne) {
 
 TEST(Progress, LeadsWhereTheBootstrapSays) {
   Origin upstream([](const Request&) { return Response(); });
-  SidecarProcess sidecar(Policy(upstream), "", "", "web-1.example:15006");
+  SidecarProcess sidecar(Policy(upstream), "", {.node = ", address: web-1.example:15006"});
   ASSERT_TRUE(sidecar.Start().ok());
   const Response accepted = sidecar.Call("POST", "http://jobs/reports");
   ASSERT_TRUE(upstream.WaitForRequests(1));

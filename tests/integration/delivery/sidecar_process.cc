@@ -39,14 +39,16 @@ absl::StatusOr<int> WaitForPort(const Process& process, const std::string& patte
 
 }  // namespace
 
-SidecarProcess::SidecarProcess(std::string policy, std::string store, std::string more,
-                               std::string address)
+SidecarProcess::SidecarProcess(std::string policy, std::string store, const MoreBootstrap& more)
     : store_(store.empty() ? directory_ / "store" : std::move(store)) {
   const std::string bootstrap = absl::StrCat(
-      "node: { id: web-1, service: web", address.empty() ? "" : ", address: " + address,
-      " }\nadmin: { address: 127.0.0.1:0 }\npolicy: { files: ['", directory_ / "policy.yaml",
-      "'] }\nstore: { path: '", store_, "' }\nruntime: { workers: 2, io: ", harness::TestIo(),
-      " }\nlog: { access: '' }\nlisteners:\n- { name: outbound, address: 127.0.0.1:0 }\n", more);
+      "node: { id: web-1, service: web", more.node, " }\n",
+      "admin: { address: 127.0.0.1:0 }\n"
+      "listeners:\n"
+      "- { name: outbound, address: 127.0.0.1:0 }\n",
+      more.listeners, "policy: { files: ['", directory_ / "policy.yaml", "'] }\nstore: { path: '",
+      store_, "'", more.store, " }\nruntime: { workers: 2, io: ", harness::TestIo(),
+      " }\nlog: { access: '' }\n", more.lines);
   WritePolicy(policy).IgnoreError();
   WriteFileAtomically(directory_ / "sidecar.yaml", bootstrap).IgnoreError();
 }

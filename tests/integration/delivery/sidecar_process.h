@@ -24,14 +24,22 @@ namespace pillion::harness {
 
 using Json = nlohmann::json;
 
+// More of the bootstrap: fields of `store` as ", max_pending: 3" and of `node`, further
+// `listeners`, each a line that begins with "- ", and lines of its own.
+struct MoreBootstrap {
+  std::string store = {};
+  std::string lines = {};
+  std::string node = {};
+  std::string listeners = {};
+};
+
 // Calls are thread-safe, also while it is away: they fail. What starts, stops or edits is for one
 // thread, which must live as long as the process does.
 class SidecarProcess {
  public:
-  // Its store is a new directory, or `store`. `more`: lines of YAML for the end of its bootstrap,
-  // after the first of the listeners. `address`: the node's.
-  explicit SidecarProcess(std::string policy, std::string store = "", std::string more = "",
-                          std::string address = "");
+  // Its store is a new directory, or `store`.
+  explicit SidecarProcess(std::string policy, std::string store = "",
+                          const MoreBootstrap& more = {});
 
   // Starts, and waits until it is ready. Again after its end: on the same store, with other ports.
   absl::Status Start();

@@ -293,10 +293,15 @@ TEST(OrderByKey, HoldsUnderRetriesAndAcrossARestart) {
   for (size_t key = 0; key < keys.size(); ++key) {
     std::vector<int> expected;
     for (int i = static_cast<int>(key); i < 45; i += 3) expected.push_back(i);
-    std::vector<int> done = order.done()[keys[key]];
-    // At least once: those that ran when it was killed came twice.
-    done.erase(std::unique(done.begin(), done.end()), done.end());
-    EXPECT_EQ(done, expected) << keys[key];
+    // At least once: those that ran when it was killed came twice, and the hub may be done with the
+    // abandoned one late.
+    const std::vector<int> done = order.done()[keys[key]];
+    std::vector<int> first_times;
+    for (int number : done) {
+      const bool repeated = std::count(first_times.begin(), first_times.end(), number) > 0;
+      if (!repeated) first_times.push_back(number);
+    }
+    EXPECT_EQ(first_times, expected) << keys[key];
   }
 }
 

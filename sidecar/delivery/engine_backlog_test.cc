@@ -1,0 +1,164 @@
+// Nothing grows without bounds: backlogs of targets, and of the store.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sidecar/delivery/engine_harness.h"
+
+namespace pillion::delivery {
+namespace {
+
+using testing::HasSubstr;
+
+AcceptRequest Limited(int64_t deliveries, int64_t bytes, size_t body = 10) {
+  AcceptRequest request = AsyncCall();
+  request.message.headers.clear();
+  request.message.body.assign(body, 'x');
+  request.deliveries[0].max_backlog = {deliveries, bytes};
+  return request;
+}
+
+Backlog BacklogOf(EngineHarness& harness, const std::string& name) {
+  harness.Settle();
+  for (const TargetBacklog& entry : harness.engine->backlogs()) {
+    if (entry.target.name == name) return entry.backlog;
+  }
+  return {};
+}
+
+TEST(EngineBacklog, OfATargetHasALimitByCount) {
+  EngineHarness harness;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(harness.Accept(Limited(3, 1000)).ok());
+  const absl::Status refused = harness.Accept(Limited(3, 1000)).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(std::string(refused.message()),
+            "route 'reports' has 3 deliveries with 30 bytes on their way already, as many as "
+            "max_pending allows");
+  EXPECT_TRUE(harness.Accept(AsyncCall("another")).ok());
+  // What fails for now is still on its way; what has ended is not.
+  harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(1));
+  EXPECT_FALSE(harness.Accept(Limited(3, 1000)).ok());
+  harness.Succeed(harness.NextAttempt());
+  harness.Settle();
+  EXPECT_TRUE(harness.Accept(Limited(3, 1000)).ok());
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().rejected_by_backlog, 2);
+  EXPECT_EQ(harness.engine->stats().accepted, 5);
+}
+
+TEST(EngineBacklog, OfATargetHasALimitByBytesWhichOneAloneMayExceed) {
+  EngineHarness harness;
+  ASSERT_TRUE(harness.Accept(Limited(10, 100, 150)).ok());
+  EXPECT_FALSE(harness.Accept(Limited(10, 100, 1)).ok());
+  harness.Succeed(harness.NextAttempt());
+  harness.Settle();
+  ASSERT_TRUE(harness.Accept(Limited(10, 100, 60)).ok());
+  EXPECT_TRUE(harness.Accept(Limited(10, 100, 40)).ok());
+  const absl::Status refused = harness.Accept(Limited(10, 100, 1)).status();
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("max_pending_bytes"));
+}
+
+TEST(EngineBacklog, WhenOneOfSeveralSubscriptionsIsFullNoneGetsTheMessage) {
+  EngineHarness harness;
+  const auto publication = [] {
+    AcceptRequest request = Publication("order.created", {"billing", "audit"});
+    request.deliveries[1].max_backlog = {1, 1000};
+    return request;
+  };
+  ASSERT_TRUE(harness.Accept(publication()).ok());
+  const absl::Status refused = harness.Accept(publication()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("subscription 'audit'"));
+  EXPECT_EQ(harness.List({})->deliveries.size(), 2u);
+  EXPECT_EQ(BacklogOf(harness, "billing").deliveries, 1);
+}
+
+TEST(EngineBacklog, ARepeatedCallIsAnsweredHoweverFullItIs) {
+  EngineHarness harness;
+  AcceptRequest request = Limited(1, 1000);
+  request.idempotency = Idempotency{"scope", "key", "fingerprint"};
+  AcceptRequest repeated = Limited(1, 1000);
+  repeated.idempotency = request.idempotency;
+  const auto first = harness.Accept(std::move(request));
+  EXPECT_EQ(harness.Accept(std::move(repeated))->id, first->id);
+}
+
+TEST(EngineBacklog, IsTheSameAfterARestartAndEmptyWhenAllHasEnded) {
+  EngineHarness harness;
+  std::map<std::string, std::string> ids;
+  for (const char* end : {"succeeds", "fails", "canceled", "expires"}) {
+    AcceptRequest request = Limited(10, 1000, 7);
+    if (end == std::string("expires")) request.expires_after = absl::Minutes(1);
+    ids[end] = harness.Accept(std::move(request))->id;
+  }
+  harness.Settle();
+  harness.Restart();
+  EXPECT_EQ(BacklogOf(harness, "reports").deliveries, 4);
+  EXPECT_EQ(BacklogOf(harness, "reports").bytes, 28);
+  EXPECT_EQ(harness.engine->stats().pending + harness.engine->stats().running, 4);
+  std::vector<ClaimedDelivery> attempts;
+  for (int i = 0; i < 4; ++i) attempts.push_back(harness.NextAttempt());
+  for (const ClaimedDelivery& attempt : attempts) {
+    if (attempt.id == ids["succeeds"]) harness.Succeed(attempt);
+    if (attempt.id == ids["fails"]) harness.FailForGood(attempt);
+  }
+  ASSERT_TRUE(harness.Cancel(ids["canceled"]).ok());
+  harness.clock.Advance(absl::Minutes(1));
+  EXPECT_EQ(BacklogOf(harness, "reports").deliveries, 0);
+  EXPECT_EQ(BacklogOf(harness, "reports").bytes, 0);
+  // A replay is on its way again, and a limit does not forbid it.
+  EXPECT_EQ(harness.Replay(std::vector<std::string>{ids["fails"]})->changed, 1);
+  EXPECT_EQ(BacklogOf(harness, "reports").deliveries, 1);
+  EXPECT_EQ(BacklogOf(harness, "reports").bytes, 7);
+}
+
+TEST(EngineBacklog, OfAllTogetherHasALimit) {
+  EngineOptions options;
+  options.max_pending = 3;
+  EngineHarness harness(options);
+  ASSERT_TRUE(harness.Accept(AsyncCall("a")).ok());
+  ASSERT_TRUE(harness.Accept(AsyncCall("b")).ok());
+  const absl::Status refused =
+      harness.Accept(Publication("order.created", {"billing", "audit"})).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(std::string(refused.message()), "the store is full, as store.max_pending of 3 says");
+  ASSERT_TRUE(harness.Accept(AsyncCall("c")).ok());
+  EXPECT_FALSE(harness.Accept(AsyncCall("d")).ok());
+  harness.Restart();
+  EXPECT_FALSE(harness.Accept(AsyncCall("d")).ok());
+  harness.Succeed(harness.NextAttempt());
+  harness.Settle();
+  EXPECT_TRUE(harness.Accept(AsyncCall("d")).ok());
+}
+
+TEST(EngineBacklog, TheStoreHasALimitByWhatItUsesOfItsFile) {
+  EngineOptions options;
+  options.max_store_bytes = 1 << 20;
+  EngineHarness harness(options);
+  std::vector<std::string> ids;
+  absl::Status refused;
+  for (int i = 0; i < 1000 && refused.ok(); ++i) {
+    AcceptRequest request = AsyncCall();
+    request.message.body.assign(10'000, 'x');
+    const auto accepted = harness.Accept(std::move(request));
+    refused = accepted.status();
+    if (refused.ok()) ids.push_back(accepted->id);
+  }
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("store.max_bytes"));
+  EXPECT_GT(ids.size(), 50u);
+  EXPECT_LT(ids.size(), 105u);
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().rejected_by_store, 1);
+  // What is finished takes room, too, until it is dropped or its retention is over.
+  while (harness.AttemptsWaiting() > 0) harness.Succeed(harness.NextAttempt());
+  EXPECT_FALSE(harness.Accept(AsyncCall()).ok());
+  harness.clock.Advance(absl::Hours(1));
+  harness.Settle();
+  EXPECT_TRUE(harness.Accept(AsyncCall()).ok());
+}
+
+}  // namespace
+}  // namespace pillion::delivery
