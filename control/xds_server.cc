@@ -13,10 +13,8 @@
 #include "control/delta_session.h"
 #include "control/node_registry.h"
 #include "control/snapshot.h"
-#include "core/discovery/grpc_log.h"
+#include "core/discovery/grpc_listen.h"
 #include "core/discovery/resource_types.h"
-#include "core/net/loop.h"
-#include "core/net/socket.h"
 #include "core/strings.h"
 #include "envoy/service/discovery/v3/discovery.grpc.pb.h"
 
@@ -34,17 +32,6 @@ std::string PeerAddress(const std::string& peer) {
   std::string address =
       absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}, {"%5b", "["}, {"%5d", "]"}});
   return std::string(absl::StripPrefix(absl::StripPrefix(address, "ipv4:"), "ipv6:"));
-}
-
-// gRPC only says that it failed; the reason is what a plain socket says.
-absl::Status WhyNotListening(const std::string& address) {
-  absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
-  if (!parsed.ok()) return parsed.status();
-  absl::StatusOr<std::unique_ptr<net::Loop>> loop = net::Loop::Create(net::IoKind::kEpoll);
-  if (!loop.ok()) return loop.status();
-  absl::StatusOr<net::Listener> listener = net::Listener::Bind(**loop, *parsed, {});
-  if (!listener.ok()) return listener.status();
-  return absl::UnavailableError(StrCat("cannot listen on ", address));
 }
 
 }  // namespace
@@ -208,27 +195,18 @@ grpc::ServerBidiReactor<Request, Response>* XdsServer::Impl::Service::DeltaAggre
 }
 
 absl::Status XdsServer::Impl::Start(const std::string& address) {
-  discovery::SendGrpcLogToProcessLog();
   grpc::ServerBuilder builder;
-  // Otherwise two control processes could share a port without a word.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Notice a peer that is gone without saying so, and allow sidecars to do the same.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&service_);
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr) return WhyNotListening(address);
-  address_ = address;
-  if (absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
-      parsed.ok() && !parsed->is_unix()) {
-    parsed->set_port(static_cast<uint16_t>(port));
-    address_ = parsed->ToString();
-  }
+  absl::StatusOr<discovery::GrpcListener> listener = discovery::ListenGrpc(builder, address);
+  if (!listener.ok()) return listener.status();
+  server_ = std::move(listener->server);
+  address_ = std::move(listener->address);
   return absl::OkStatus();
 }
 

@@ -138,7 +138,9 @@ absl::Status Sidecar::Open() {
       admin::AdminServer::Open(*loop_, bootstrap_.admin().address(), *this);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
-  return StartDeliveries();
+  status = StartDeliveries();
+  if (status.ok() && bootstrap_.has_api()) status = StartApi();
+  return status;
 }
 
 absl::Status Sidecar::OpenStore() {
@@ -250,6 +252,14 @@ absl::Status Sidecar::StartDeliveries() {
       });
 }
 
+absl::Status Sidecar::StartApi() {
+  absl::StatusOr<std::unique_ptr<admin::ApiServer>> api =
+      admin::ApiServer::Start(bootstrap_.api().address(), *engine_);
+  if (!api.ok()) return api.status();
+  api_ = *std::move(api);
+  return absl::OkStatus();
+}
+
 void Sidecar::Dispatch(delivery::ClaimedDelivery delivery) {
   std::lock_guard lock(dispatch_mutex_);
   if (dispatching_) {
@@ -324,6 +334,7 @@ int Sidecar::Run() {
     kLog.Info("listener '", listener.name, "' (", listener.direction, ") on ", listener.address);
   }
   kLog.Info("admin on ", admin_->address().ToString());
+  if (api_ != nullptr) kLog.Info("api on ", api_->address());
   for (std::unique_ptr<Worker>& worker : workers_) worker->Start();
   StartPolicySource();
   admin_->Start();
@@ -339,6 +350,7 @@ void Sidecar::StopEngine() {
   std::promise<void> stopped;
   std::thread stopping([&] {
     engine_->Stop();
+    api_.reset();  // its calls have all been answered by now
     stopped.set_value();
   });
   if (stopped.get_future().wait_for(kStorePatience) != std::future_status::ready) {

@@ -18,6 +18,7 @@
 #include "core/telemetry/metrics.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "sidecar/admin/admin.h"
+#include "sidecar/admin/api_server.h"
 #include "sidecar/delivery/engine.h"
 #include "sidecar/discovery/policy_source.h"
 #include "sidecar/snapshot.h"
@@ -52,6 +53,7 @@ class Sidecar final : public admin::Backend {
   std::string OperationAuthority() const;
   absl::Status OpenListener(const config::v1::Listener& listener);
   absl::Status StartDeliveries();
+  absl::Status StartApi();
   // Gives an attempt to a worker. The engine's thread.
   void Dispatch(delivery::ClaimedDelivery delivery);
   // When it returns, no worker is given an attempt any more. Any thread.
@@ -95,6 +97,7 @@ class Sidecar final : public admin::Backend {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<admin::ListenerInfo> listeners_;
   std::unique_ptr<admin::AdminServer> admin_;
+  std::unique_ptr<admin::ApiServer> api_;  // null: the bootstrap has none
   std::unique_ptr<discovery::PolicySource> source_;
   std::vector<telemetry::MetricsPage::Registration> collectors_;
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/cli/deliveries_arguments.h"
 #include "control/cli/policy_commands.h"
 #include "control/cli/status_command.h"
 
@@ -100,6 +101,7 @@ int Main(int argc, char** argv) {
   AddValidate(app, validated, status);
   AddExplain(app, explained, status);
   AddStatus(app, asked, status);
+  AddDeliveries(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

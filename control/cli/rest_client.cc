@@ -53,14 +53,13 @@ absl::StatusOr<std::vector<net::Address>> Resolve(std::string_view authority) {
 }
 
 net::Task<absl::StatusOr<Answer>> Exchange(net::Loop& loop, net::Address address,
-                                           const http::RequestHead& request,
+                                           const http::RequestHead& request, std::string_view body,
                                            net::CancelScope& scope) {
   absl::StatusOr<std::unique_ptr<http::ClientConnection>> connection =
       co_await http::ClientConnection::Open(loop, address, scope);
   if (!connection.ok()) co_return connection.status();
   http::ClientConnection& client = **connection;
-  const http::BodyFraming no_body;
-  absl::Status status = co_await client.SendHead(request, no_body, "", /*end=*/true, scope);
+  absl::Status status = co_await client.SendHead(request, request.body, body, /*end=*/true, scope);
   http::ResponseHead response;
   while (status.ok() && response.status < 200) {
     const http::HeadLimits limits;
@@ -81,12 +80,12 @@ net::Task<absl::StatusOr<Answer>> Exchange(net::Loop& loop, net::Address address
 
 // Tries the addresses in turn until one answers.
 net::Task<void> ExchangeWithAny(net::Loop& loop, const std::vector<net::Address>& addresses,
-                                const http::RequestHead& request, std::chrono::seconds timeout,
-                                absl::StatusOr<Answer>& answer) {
+                                const http::RequestHead& request, std::string_view body,
+                                std::chrono::seconds timeout, absl::StatusOr<Answer>& answer) {
   for (const net::Address& address : addresses) {
     net::CancelScope scope(loop);
     scope.SetDeadline(loop.now() + timeout, "no answer in time");
-    answer = co_await Exchange(loop, address, request, scope);
+    answer = co_await Exchange(loop, address, request, body, scope);
     if (answer.ok()) break;
   }
   loop.Stop();
@@ -101,10 +100,8 @@ std::string DetailOf(const std::string& body) {
   return body.substr(0, 200);
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout) {
-  const absl::StatusOr<RequestText> request = RequestText::Make("GET", url, {"connection: close"});
+absl::StatusOr<std::string> Call(const absl::StatusOr<RequestText>& request, std::string_view body,
+                                 std::chrono::seconds timeout) {
   if (!request.ok()) return request.status();
   const absl::StatusOr<std::vector<net::Address>> addresses = Resolve(request->head().authority);
   if (!addresses.ok()) return addresses.status();
@@ -113,7 +110,7 @@ absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds tim
   absl::StatusOr<Answer> answer = absl::UnavailableError("no address");
   {
     net::TaskGroup group(**loop);
-    group.Spawn(ExchangeWithAny(**loop, *addresses, request->head(), timeout, answer));
+    group.Spawn(ExchangeWithAny(**loop, *addresses, request->head(), body, timeout, answer));
     (*loop)->Run();
   }
   if (!answer.ok()) return absl::UnavailableError(answer.status().message());
@@ -122,6 +119,20 @@ absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds tim
         StrCat("the answer has status ", answer->status, ": ", DetailOf(answer->body)));
   }
   return std::move(answer->body);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout) {
+  return Call(RequestText::Make("GET", url, {"connection: close"}), "", timeout);
+}
+
+absl::StatusOr<std::string> Post(const std::string& url, const std::string& json,
+                                 std::chrono::seconds timeout) {
+  return Call(RequestText::Make("POST", url,
+                                {"connection: close", "content-type: application/json",
+                                 StrCat("content-length: ", json.size())}),
+              json, timeout);
 }
 
 }  // namespace pillion::control

@@ -1,4 +1,4 @@
-// Asking control over its REST interface: one call, one connection.
+// Asking control or a sidecar over its REST interface: one call, one connection.
 //
 // Threads: blocks the calling thread.
 #ifndef PILLION_CONTROL_CLI_REST_CLIENT_H_
@@ -15,6 +15,10 @@ namespace pillion::control {
 // can do: INVALID_ARGUMENT for the URL, UNAVAILABLE if nobody answers within `timeout`, UNKNOWN for
 // another status than 200 (with the `detail` of its problem) or an answer above 64 MiB.
 absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout);
+
+// The same for a POST with a body of JSON.
+absl::StatusOr<std::string> Post(const std::string& url, const std::string& json,
+                                 std::chrono::seconds timeout);
 
 }  // namespace pillion::control
 

@@ -2,8 +2,6 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <ostream>
@@ -14,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "control/cli/rest_client.h"
+#include "control/cli/table.h"
 #include "core/strings.h"
 #include "pillion/api/v1/control.pb.h"
 
@@ -25,20 +24,6 @@ using api::v1::ListNodesResponse;
 using api::v1::Node;
 
 constexpr auto kTimeout = std::chrono::seconds(10);
-constexpr size_t kColumns = 6;
-using Row = std::array<std::string, kColumns>;
-
-// What sidecars say of themselves must not steer the terminal.
-std::string Printable(std::string_view text) {
-  std::string printable(text);
-  for (char& c : printable) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return printable;
-}
-
-std::string OrDash(std::string_view text) { return text.empty() ? "-" : Printable(text); }
-
 std::string TimeText(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
                           absl::UTCTimeZone());
@@ -59,7 +44,7 @@ std::string_view StateText(Node::State state) {
   }
 }
 
-Row RowOf(const Node& node) {
+std::vector<std::string> RowOf(const Node& node) {
   return {OrDash(node.id()),
           OrDash(node.service()),
           std::string(StateText(node.state())),
@@ -86,30 +71,18 @@ std::vector<std::string> NotesOf(const Node& node) {
   return notes;
 }
 
-// As wide as the longest text; the last column is not padded.
-std::string Padded(const Row& row, const std::array<size_t, kColumns>& widths) {
-  std::string line;
-  for (size_t i = 0; i < kColumns; ++i) {
-    line += row[i];
-    if (i + 1 < kColumns) line.append(widths[i] - row[i].size() + 2, ' ');
-  }
-  return line;
-}
-
 void PrintNodes(const ListNodesResponse& response, std::ostream& out) {
   if (response.nodes().empty()) {
     out << "no sidecar has connected\n";
     return;
   }
-  std::vector<Row> rows = {{"NODE", "SERVICE", "STATE", "VERSION", "CONFIRMED", "CONNECTED"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"NODE", "SERVICE", "STATE", "VERSION", "CONFIRMED", "CONNECTED"}};
   for (const Node& node : response.nodes()) rows.push_back(RowOf(node));
-  std::array<size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  out << Padded(rows[0], widths) << "\n";
+  const std::vector<std::string> lines = Aligned(rows);
+  out << lines[0] << "\n";
   for (int i = 0; i < response.nodes_size(); ++i) {
-    out << Padded(rows[static_cast<size_t>(i) + 1], widths) << "\n";
+    out << lines[static_cast<size_t>(i) + 1] << "\n";
     for (const std::string& note : NotesOf(response.nodes(i))) out << "  " << note << "\n";
   }
 }

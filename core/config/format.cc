@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "core/config/suggest.h"
+#include "core/http/path.h"
 #include "core/strings.h"
 
 namespace pillion::config {
@@ -204,7 +205,9 @@ std::string CheckPath(std::string_view text) {
       text.ends_with("/.") || text.ends_with("/..")) {
     return "paths are normalised before they are matched: '//', '/./' and '/../' do not occur";
   }
-  return "";
+  std::string scratch;
+  const char* const error = http::NormalizePath(text, &scratch).error;
+  return error == nullptr ? "" : StrCat(error, ", which sidecars refuse");
 }
 
 std::string CheckMethod(std::string_view text) {

@@ -265,6 +265,15 @@ constexpr Mistake kRoutes[] = {
      "p.yaml:6:17: virtual_hosts[0].routes[0].match.prefix: must not be empty\n"},
     {ROUTE("match: {prefix: '/a?b'}, route: {cluster: c}"),
      "p.yaml:6:17: virtual_hosts[0].routes[0].match.prefix: a path has no '?' and no '#'\n"},
+    {ROUTE("match: {prefix: /}, route: {cluster: c, prefix_rewrite: '/a%2Fb'}"),
+     "p.yaml:6:57: virtual_hosts[0].routes[0].route.prefix_rewrite: an escaped slash, backslash or "
+     "NUL in the path, which sidecars refuse\n"},
+    {ROUTE("match: {prefix: /}, redirect: {prefix_rewrite: '/a\\b'}"),
+     "p.yaml:6:48: virtual_hosts[0].routes[0].redirect.prefix_rewrite: invalid character in the "
+     "path, which sidecars refuse\n"},
+    {ROUTE("match: {path: '/a%2'}, route: {cluster: c}"),
+     "p.yaml:6:15: virtual_hosts[0].routes[0].match.path: incomplete percent escape in the path, "
+     "which sidecars refuse\n"},
     {ROUTE("match: {safe_regex: '('}, route: {cluster: c}"),
      "p.yaml:6:21: virtual_hosts[0].routes[0].match.safe_regex: the regular expression does not "
      "compile: missing ): "

@@ -17,6 +17,15 @@ constexpr std::string_view kJson = "application/json";
 constexpr char kRetryAfter[] = "1";
 constexpr char kRetryAfterBacklog[] = "5";
 
+nlohmann::ordered_json AcceptedJson(std::string_view id, std::string_view state,
+                                    const std::string& url) {
+  nlohmann::ordered_json json;
+  json["id"] = std::string(id);
+  json["status"] = std::string(state);
+  json["statusUrl"] = url;
+  return json;
+}
+
 }  // namespace
 
 AcceptedResponse::AcceptedResponse(const config::v1::Respond* config) {
@@ -48,16 +57,28 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
       head.headers.Add(HeaderId::kContentType, json ? kJson : "text/plain");
     }
   } else {
-    nlohmann::ordered_json json;
-    json["id"] = std::string(id);
-    json["status"] = std::string(state);
-    json["statusUrl"] = url;
-    body = json.dump() + "\n";
+    body = AcceptedJson(id, state, url).dump() + "\n";
     head.headers.Add(HeaderId::kContentType, kJson);
     head.headers.Add(HeaderId::kRetryAfter, "1");
   }
   head.headers.Set(HeaderId::kLocation, path);
   if (preferred) head.headers.Add("preference-applied", "respond-async");
+  head.body = {http::BodyFraming::kLength, body.size()};
+  (void)co_await call.exchange.SendHead(head, body, true, call.scope());
+}
+
+net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accepted>& messages) {
+  nlohmann::ordered_json json;
+  json["messages"] = nlohmann::ordered_json::array();
+  for (const delivery::Accepted& message : messages) {
+    json["messages"].push_back(
+        AcceptedJson(message.id, "pending", UrlOf(call, StrCat(kMessages, message.id))));
+  }
+  const std::string body = json.dump() + "\n";
+  http::ResponseHead head;
+  head.status = 202;
+  head.headers.Add(HeaderId::kContentType, kJson);
+  head.headers.Add(HeaderId::kRetryAfter, "1");
   head.body = {http::BodyFraming::kLength, body.size()};
   (void)co_await call.exchange.SendHead(head, body, true, call.scope());
 }

@@ -6,10 +6,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/net/task.h"
 #include "sidecar/actions/header_edits.h"
+#include "sidecar/delivery/requests.h"
 
 namespace pillion::config::v1 {
 class Respond;
@@ -36,6 +38,10 @@ class AcceptedResponse {
   std::string body_;
   HeaderEdits headers_;
 };
+
+// Answers a call that brought several messages: 202, with the id and the status URL of each, in
+// order. The policy's `respond` knows of one only.
+net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accepted>& messages);
 
 // Answers a call that the engine would not accept: 422, 413, 429 or 503 with the reason. Nothing is
 // stored.

@@ -139,26 +139,43 @@ bool IsUtf8(std::string_view text) {
   return json.dump(-1, ' ', false, Handler::ignore) == json.dump(-1, ' ', false, Handler::replace);
 }
 
-absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
-  // Writing nested data is recursive: deep enough, it would use up the stack.
-  bool too_deep = false;
-  size_t names = 0;  // of the outermost object; the parser keeps one of each
-  using Event = nlohmann::json::parse_event_t;
-  const auto watch = [&](int depth, Event event, nlohmann::json&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    names += event == Event::key && depth == 1;
-    return !too_deep;
-  };
-  const nlohmann::json json = nlohmann::json::parse(body, watch, /*allow_exceptions=*/false);
-  if (too_deep) {
-    return absl::InvalidArgumentError(StrCat("the JSON is nested more than ", kMaxDepth, " deep"));
+// JSON whose values at `depth` (0: the whole) are to be events. Notices what the parser would not
+// say: how many names an object really has, as it keeps one of each.
+struct EventsJson {
+  EventsJson(const std::string& text, int depth) {
+    size_t names = 0;
+    using Event = nlohmann::json::parse_event_t;
+    const auto watch = [&](int at, Event event, nlohmann::json& value) {
+      if (at > kMaxDepth && !too_deep) too_deep = events;
+      names += event == Event::key && at == depth + 1;
+      if (at == depth && event == Event::object_start) names = 0;
+      if (at == depth &&
+          (event == Event::object_end || event == Event::array_end || event == Event::value)) {
+        if (event == Event::object_end && value.size() != names && !name_twice) name_twice = events;
+        ++events;
+      }
+      return !too_deep;
+    };
+    json = nlohmann::json::parse(text, watch, /*allow_exceptions=*/false);
   }
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError("the body is not the JSON object of a CloudEvent");
-  }
-  if (names != json.size()) {
-    return absl::InvalidArgumentError("a name stands twice in the JSON of the CloudEvent");
-  }
+
+  nlohmann::json json;  // discarded: malformed
+  size_t events = 0;    // that are whole
+  // The index of the first event that is nested too deep (writing it is recursive, and would use up
+  // the stack), and of the first with a name that stands there twice.
+  std::optional<size_t> too_deep;
+  std::optional<size_t> name_twice;
+};
+
+absl::Status TooDeep() {
+  return absl::InvalidArgumentError(StrCat("the JSON is nested more than ", kMaxDepth, " deep"));
+}
+
+absl::Status NameTwice() {
+  return absl::InvalidArgumentError("a name stands twice in the JSON of the CloudEvent");
+}
+
+absl::StatusOr<CloudEvent> EventOf(const nlohmann::json& json) {
   CloudEvent event;
   for (const auto& [name, value] : json.items()) {
     if (name == "data" || name == "data_base64" || value.is_null()) continue;
@@ -184,6 +201,16 @@ absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
   absl::Status complete = CheckRequired(event);
   if (!complete.ok()) return complete;
   return event;
+}
+
+absl::StatusOr<CloudEvent> ParseStructured(const std::string& body) {
+  const EventsJson parsed(body, 0);
+  if (parsed.too_deep) return TooDeep();
+  if (!parsed.json.is_object()) {
+    return absl::InvalidArgumentError("the body is not the JSON object of a CloudEvent");
+  }
+  if (parsed.name_twice) return NameTwice();
+  return EventOf(parsed.json);
 }
 
 }  // namespace
@@ -212,6 +239,42 @@ absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::Head
                                            std::string body) {
   if (mode == CloudEventMode::kBinary) return ParseBinary(headers, std::move(body));
   return ParseStructured(body);
+}
+
+absl::Status InBatch(size_t index, const absl::Status& error) {
+  return absl::Status(
+      error.code(),
+      StrCat("event ", index, " of the batch (the first is 0): ", FromAbsl(error.message())));
+}
+
+absl::StatusOr<std::vector<CloudEvent>> ParseCloudEventBatch(const std::string& body) {
+  const EventsJson parsed(body, 1);
+  if (parsed.too_deep) return InBatch(*parsed.too_deep, TooDeep());
+  if (parsed.json.is_discarded()) {
+    return InBatch(parsed.events, absl::InvalidArgumentError("here the body stops being JSON"));
+  }
+  if (!parsed.json.is_array()) {
+    return absl::InvalidArgumentError(
+        "the body is not the JSON array of a batch of CloudEvents; a single event has the content "
+        "type application/cloudevents+json");
+  }
+  if (parsed.json.size() > kMaxBatchEvents) {
+    return absl::OutOfRangeError(StrCat("the batch has ", parsed.json.size(),
+                                        " events, and at most ", kMaxBatchEvents,
+                                        " are accepted: send several batches"));
+  }
+  if (parsed.name_twice) return InBatch(*parsed.name_twice, NameTwice());
+  std::vector<CloudEvent> events;
+  for (const nlohmann::json& element : parsed.json) {
+    if (!element.is_object()) {
+      return InBatch(events.size(),
+                     absl::InvalidArgumentError("it is not the JSON object of a CloudEvent"));
+    }
+    absl::StatusOr<CloudEvent> event = EventOf(element);
+    if (!event.ok()) return InBatch(events.size(), event.status());
+    events.push_back(*std::move(event));
+  }
+  return events;
 }
 
 absl::Status CheckAttributeSizes(const CloudEvent& event) {

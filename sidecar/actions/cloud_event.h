@@ -41,6 +41,16 @@ CloudEventMode ModeOf(const http::HeaderList& headers);
 absl::StatusOr<CloudEvent> ParseCloudEvent(CloudEventMode mode, const http::HeaderList& headers,
                                            std::string body);
 
+// How many events one batch may have.
+inline constexpr size_t kMaxBatchEvents = 1000;
+
+// The events of a batch (JSON format section 4), in order; it may be empty. Errors: as for a
+// structured one, and they say the event's index; OutOfRange: there are too many.
+absl::StatusOr<std::vector<CloudEvent>> ParseCloudEventBatch(const std::string& body);
+
+// An error of the event `index` of a batch, so that the publisher finds it.
+absl::Status InBatch(size_t index, const absl::Status& error);
+
 // InvalidArgument for attributes that, as headers, some subscriber would refuse with 431: one of
 // more than 4 KiB, or all together more than 16 KiB.
 absl::Status CheckAttributeSizes(const CloudEvent& event);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace pillion::sidecar {
@@ -34,6 +35,40 @@ TEST(CloudEvents, AreToldApartByTheirHeaders) {
   EXPECT_EQ(ModeOfType("application/json"), CloudEventMode::kNone);
   EXPECT_EQ(ModeOf(Headers({{"CE-SpecVersion", "1.0"}})), CloudEventMode::kBinary);
   EXPECT_EQ(ModeOf(Headers({{"ce-id", "1"}})), CloudEventMode::kNone);
+}
+
+TEST(CloudEvents, OfABatchAreReadInOrder) {
+  const auto events = ParseCloudEventBatch(
+      R"([{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"a":1}},)"
+      R"({"specversion":"1.0","id":"2","source":"/s","type":"t","data_base64":"AQI="}])");
+  ASSERT_TRUE(events.ok()) << events.status();
+  ASSERT_EQ(events->size(), 2u);
+  EXPECT_EQ((*events)[0].Get("id"), "1");
+  EXPECT_EQ((*events)[0].data, R"({"a":1})");
+  EXPECT_EQ((*events)[1].data, "\x01\x02");
+  EXPECT_TRUE(ParseCloudEventBatch(" [ ] ")->empty());
+}
+
+TEST(CloudEvents, OfABatchAreCountedInItsErrors) {
+  const auto error_of = [](const std::string& body) {
+    return std::string(ParseCloudEventBatch(body).status().message());
+  };
+  const std::string good = absl::StrCat(kEvent, R"("text/plain"})");
+  const std::string prefix = "event 2 of the batch (the first is 0): ";
+  const auto third = [&](const std::string& event) {
+    return absl::StrCat("[", good, ",", good, ",", event, "]");
+  };
+  EXPECT_EQ(error_of(third("{}")), prefix + "the CloudEvent has no attribute 'specversion'");
+  EXPECT_EQ(error_of(third("[]")), prefix + "it is not the JSON object of a CloudEvent");
+  EXPECT_EQ(error_of(third(R"({"id":"1","id":"2"})")),
+            prefix + "a name stands twice in the JSON of the CloudEvent");
+  EXPECT_EQ(error_of(third("{")), prefix + "here the body stops being JSON");
+  EXPECT_EQ(error_of(third(absl::StrCat(kEvent, R"("text/plain","data":)", std::string(101, '['),
+                                        std::string(101, ']'), "}"))),
+            prefix + "the JSON is nested more than 100 deep");
+  // What stands inside of data is the publisher's own affair.
+  EXPECT_TRUE(
+      ParseCloudEventBatch(third(absl::StrCat(kEvent, R"("a/b","data":{"a":1,"a":2}})"))).ok());
 }
 
 TEST(CloudEvents, AreReadFromBinaryMode) {

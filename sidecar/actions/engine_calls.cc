@@ -27,6 +27,14 @@ net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
   return future.Get(scope);
 }
 
+net::Task<absl::StatusOr<std::vector<delivery::Accepted>>> AcceptAll(
+    delivery::Engine& engine, std::vector<delivery::AcceptRequest> requests,
+    net::CancelScope& scope) {
+  auto [promise, future] = net::MakeFuture<std::vector<delivery::Accepted>>(scope.loop());
+  engine.AcceptAll(std::move(requests), Answering(std::move(promise)));
+  return future.Get(scope);
+}
+
 net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine, std::string id,
                                                            net::CancelScope& scope) {
   auto [promise, future] = net::MakeFuture<delivery::MessageView>(scope.loop());

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/net/cancel.h"
@@ -20,6 +21,9 @@ net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
                                                      net::CancelScope& scope,
                                                      std::string* id = nullptr);
+net::Task<absl::StatusOr<std::vector<delivery::Accepted>>> AcceptAll(
+    delivery::Engine& engine, std::vector<delivery::AcceptRequest> requests,
+    net::CancelScope& scope);
 net::Task<absl::StatusOr<delivery::MessageView>> GetStatus(delivery::Engine& engine, std::string id,
                                                            net::CancelScope& scope);
 net::Task<absl::StatusOr<delivery::DeliveryResult>> GetResult(delivery::Engine& engine,

@@ -78,7 +78,8 @@ class Forwarding {
     }
     absl::Status begun = body_.Begin();
     if (!begun.ok()) {
-      return http::Problem(call_.exchange.body_error_status(), "DPE", std::string(begun.message()));
+      return http::Problem(call_.exchange.body_error_status(), "DPE",
+                           std::string(begun.message()));
     }
     const http::NormalizedPath path = config_.path_rewrite.Apply(call_.path, &rewritten_path_);
     if (path.error != nullptr) return http::Problem(400, "DPE", path.error);
@@ -191,21 +192,6 @@ class Forwarding {
   }
 
  private:
-  // What is to be announced even if nobody lives to see the answer is stored first. False when the
-  // caller has been told that it cannot be.
-  net::Task<bool> StoreIntents() {
-    net::CancelScope patience(loop_, &scope_);
-    patience.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
-    absl::Status stored = co_await config_.emitter->Prepare(call_, intents_, patience);
-    if (stored.ok()) co_return true;
-    if (call_.scope().canceled()) {
-      call_.record.flag = "DC";
-    } else {
-      co_await FailAccept(call_, stored);
-    }
-    co_return false;
-  }
-
   const upstream::ClusterConfig& PickCluster() const {
     if (config_.clusters.size() == 1) return *config_.clusters[0].cluster;
     uint32_t point =

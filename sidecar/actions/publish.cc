@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "core/config/units.h"
@@ -36,13 +37,6 @@ class PublishAction final : public Action {
   net::Task<void> Run(Call& call) const override {
     call.record.mode = "publish";
     const CloudEventMode mode = ModeOf(call.request().headers);
-    if (mode == CloudEventMode::kBatch) {
-      co_await Fail(
-          call, 415, "",
-          "a batch of CloudEvents is not accepted: send each event by itself, in binary or "
-          "structured mode");
-      co_return;
-    }
     // Subscribers would not learn of it: a CloudEvent has no place for it.
     const std::string_view coding = call.request().headers.Value(HeaderId::kContentEncoding);
     if (!coding.empty() && !absl::EqualsIgnoreCase(ToAbsl(coding), "identity")) {
@@ -62,28 +56,24 @@ class PublishAction final : public Action {
     std::optional<std::string> body =
         co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
-    absl::StatusOr<CloudEvent> event = EventOf(call, mode, *std::move(body));
-    if (!event.ok()) {
-      const std::string detail(event.status().message());
-      co_await Fail(call, 400, "", detail);
+    absl::StatusOr<std::vector<CloudEvent>> events = EventsOf(call, mode, *std::move(body));
+    if (!events.ok()) {
+      const std::string detail(events.status().message());
+      co_await Fail(call, absl::IsOutOfRange(events.status()) ? 413 : 400, "", detail);
       co_return;
     }
-    const std::string key(event->Get("partitionkey"));
-    std::string data = std::move(event->data);
-    if (config_.payload() == config::v1::NONE) {
-      data.clear();
-      std::erase_if(event->attributes,
-                    [](const auto& attribute) { return attribute.first == "datacontenttype"; });
+    std::vector<delivery::AcceptRequest> requests;
+    for (CloudEvent& event : *events)
+      requests.push_back(NewRequest(call, std::move(event), *delay));
+    if (mode == CloudEventMode::kBatch) {
+      co_await PublishBatch(call, std::move(requests));
+    } else {
+      co_await PublishOne(call, std::move(requests.front()));
     }
-    delivery::AcceptRequest request =
-        route_.NewMessage(delivery::MessageKind::kPublish, *event, std::move(data), key);
-    for (delivery::NewDelivery& delivery : request.deliveries) {
-      delivery.delay = *delay;
-      Tighten(delivery.max_backlog);
-    }
-    request.message.method = call.request().method;
-    request.message.path_and_query = call.path;
-    request.message.authority = call.request().authority;
+  }
+
+ private:
+  net::Task<void> PublishOne(Call& call, delivery::AcceptRequest request) const {
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
     if (!accepted.ok()) {
@@ -95,7 +85,6 @@ class PublishAction final : public Action {
     co_await respond_.Send(call, kMessages, accepted->id, "pending", /*preferred=*/false);
   }
 
- private:
   // The route's own limits, where they are below the subscription's.
   void Tighten(delivery::Backlog& limit) const {
     if (config_.has_max_pending()) {
@@ -106,25 +95,74 @@ class PublishAction final : public Action {
     }
   }
 
-  absl::StatusOr<CloudEvent> EventOf(Call& call, CloudEventMode mode, std::string body) const {
+  net::Task<void> PublishBatch(Call& call, std::vector<delivery::AcceptRequest> requests) const {
+    std::vector<delivery::Accepted> messages;
+    if (!requests.empty()) {
+      absl::StatusOr<std::vector<delivery::Accepted>> accepted =
+          co_await AcceptAll(call.services.engine, std::move(requests), call.scope());
+      if (!accepted.ok()) {
+        co_await FailAccept(call, accepted.status());
+        co_return;
+      }
+      messages = *std::move(accepted);
+    }
+    co_await SendAcceptedBatch(call, messages);
+  }
+
+  // One, or those of a batch.
+  absl::StatusOr<std::vector<CloudEvent>> EventsOf(Call& call, CloudEventMode mode,
+                                                   std::string body) const {
     const http::HeaderList& headers = call.request().headers;
-    CloudEvent event;
+    std::vector<CloudEvent> events;
     if (mode == CloudEventMode::kNone) {
+      CloudEvent& event = events.emplace_back();
       event.data = std::move(body);
       event.Default("datacontenttype", headers.Value(HeaderId::kContentType));
+    } else if (mode == CloudEventMode::kBatch) {
+      absl::StatusOr<std::vector<CloudEvent>> batch = ParseCloudEventBatch(body);
+      if (!batch.ok()) return batch.status();
+      events = *std::move(batch);
     } else {
       absl::StatusOr<CloudEvent> own = ParseCloudEvent(mode, headers, std::move(body));
       if (!own.ok()) return own.status();
-      event = *std::move(own);
+      events.push_back(*std::move(own));
     }
+    for (size_t i = 0; i < events.size(); ++i) {
+      const absl::Status complete = Complete(call, events[i]);
+      if (!complete.ok()) return mode == CloudEventMode::kBatch ? InBatch(i, complete) : complete;
+    }
+    return events;
+  }
+
+  // With what the publisher left out.
+  absl::Status Complete(Call& call, CloudEvent& event) const {
+    const http::HeaderList& headers = call.request().headers;
     event.Default("source", StrCat("/services/", call.services.service));
     event.Default("type", route_.topic());
     event.Default("subject", call.path);
     if (config_.has_key()) event.Default("partitionkey", headers.Value(config_.key().header()));
     event.Default("traceparent", headers.Value(HeaderId::kTraceparent));
-    absl::Status small = CheckAttributeSizes(event);
-    if (!small.ok()) return small;
-    return event;
+    return CheckAttributeSizes(event);
+  }
+
+  delivery::AcceptRequest NewRequest(Call& call, CloudEvent event, absl::Duration delay) const {
+    const std::string key(event.Get("partitionkey"));
+    std::string data = std::move(event.data);
+    if (config_.payload() == config::v1::NONE) {
+      data.clear();
+      std::erase_if(event.attributes,
+                    [](const auto& attribute) { return attribute.first == "datacontenttype"; });
+    }
+    delivery::AcceptRequest request =
+        route_.NewMessage(delivery::MessageKind::kPublish, event, std::move(data), key);
+    for (delivery::NewDelivery& delivery : request.deliveries) {
+      delivery.delay = delay;
+      Tighten(delivery.max_backlog);
+    }
+    request.message.method = call.request().method;
+    request.message.path_and_query = call.path;
+    request.message.authority = call.request().authority;
+    return request;
   }
 
   const config::v1::PublishAction config_;

@@ -144,7 +144,7 @@ class AdminServer::Handler final : public http::RequestHandler {
            "GET  /listeners         addresses with their real ports\n"
            "GET  /stats/prometheus  metrics\n"
            "GET  /server_info       node, version, uptime, I/O backend\n"
-           "GET  /.pillion/deliveries?state=failed   deliveries; POST ...:replay, ...:drop\n"
+           "GET  /.pillion/deliveries?state=failed   deliveries; POST ...:replay, :cancel, :drop\n"
            "POST /drain_listeners   stop taking connections\n"
            "POST /quitquitquit      drain and end\n"
            "POST /logging?level=    trace, debug, info, warn, error or off\n";
@@ -334,8 +334,9 @@ void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engin
   gauge("pillion_delivery_queued", "Commands that wait for the next commit.", stats.queued);
   gauge("pillion_delivery_store_bytes", "What the store uses of its file.", stats.store_bytes);
   for (const auto& [target, backlog] : engine.backlogs()) {
-    const std::string_view kind =
-        target.kind == delivery::TargetKind::kRoute ? "route" : "subscription";
+    const std::string_view kind = target.kind == delivery::TargetKind::kRoute      ? "route"
+                                  : target.kind == delivery::TargetKind::kCallback ? "callback"
+                                                                                   : "subscription";
     builder.AddGauge("pillion_delivery_backlog", "Deliveries that are accepted and not final.",
                      static_cast<double>(backlog.deliveries),
                      {{"kind", kind}, {"target", target.name}});

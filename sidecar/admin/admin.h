@@ -3,7 +3,7 @@
 //
 //   GET  /ready /config_dump /clusters /listeners /stats/prometheus /server_info
 //   POST /drain_listeners /quitquitquit /logging?level=debug
-//   GET  /.pillion/deliveries, and more: see deliveries.h
+//   /.pillion/deliveries: see deliveries.h
 
 #ifndef PILLION_SIDECAR_ADMIN_ADMIN_H_
 #define PILLION_SIDECAR_ADMIN_ADMIN_H_

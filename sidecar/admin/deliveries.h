@@ -1,12 +1,5 @@
-// Deliveries for operators, on the admin listener: list with filters, replay, drop, cancel.
-//
-//   GET
-//   /.pillion/deliveries?state=failed&topic=order.changed&target=billing-on-order&limit=100&page_token=...
-//   POST /.pillion/deliveries:replay   {"ids": [...]} or {"filter": {"state": "failed", ...}}
-//   POST /.pillion/deliveries:drop     the same
-//   GET, DELETE /.pillion/deliveries/{id}; POST /.pillion/deliveries/{id}:replay, {id}:drop
-//
-// A list has no answers; GET with an id has the last one, cut to 2 KiB.
+// The deliveries API as JSON over HTTP, on the admin listener:
+// protos/pillion/api/v1/deliveries.proto says what there is.
 
 #ifndef PILLION_SIDECAR_ADMIN_DELIVERIES_H_
 #define PILLION_SIDECAR_ADMIN_DELIVERIES_H_

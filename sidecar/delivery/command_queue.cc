@@ -9,8 +9,19 @@ namespace pillion::delivery {
 namespace {
 
 int64_t BytesOf(const Command& command) {
-  const auto* accept = std::get_if<AcceptCommand>(&command);
-  return accept == nullptr ? 0 : SizeOf(accept->request.message);
+  if (const auto* accept = std::get_if<AcceptCommand>(&command)) {
+    return SizeOf(accept->request.message);
+  }
+  int64_t bytes = 0;
+  if (const auto* all = std::get_if<AcceptAllCommand>(&command)) {
+    for (const AcceptCommand& accept : all->accepts) bytes += SizeOf(accept.request.message);
+  }
+  return bytes;
+}
+
+bool IsAccept(const Command& command) {
+  return std::holds_alternative<AcceptCommand>(command) ||
+         std::holds_alternative<AcceptAllCommand>(command);
 }
 
 // Those that nobody waits for, and whose number is limited elsewhere.
@@ -32,7 +43,7 @@ absl::Status CommandQueue::Push(Command& command) {
     // A message larger than the whole limit must still get through, alone.
     const bool too_many_bytes = bytes > 0 && bytes_ > 0 && bytes_ + bytes > max_bytes_;
     if (commands_ >= max_commands_ || too_many_bytes) {
-      rejected_ += std::holds_alternative<AcceptCommand>(command);
+      rejected_ += IsAccept(command);
       return absl::ResourceExhaustedError(absl::StrCat("the store cannot keep up: ", commands_,
                                                        " requests with ", bytes_,
                                                        " bytes wait for it; try again later"));

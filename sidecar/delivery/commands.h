@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "sidecar/delivery/requests.h"
+#include "sidecar/delivery/store.h"
 
 namespace pillion::delivery {
 
@@ -15,6 +17,10 @@ struct AcceptCommand {
   AcceptRequest request;
   std::vector<std::string> delivery_ids;
   Callback<Accepted> done;
+};
+struct AcceptAllCommand {
+  std::vector<AcceptCommand> accepts;  // without `done`
+  Callback<std::vector<Accepted>> done;
 };
 struct CompleteCommand {
   uint64_t claim = 0;
@@ -59,19 +65,19 @@ struct UnwatchCommand {
 };
 struct ListCommand {
   ListRequest request;
+  RowId after = 0;  // what its page token says
   Callback<DeliveryPage> done;
 };
 struct ChangeCommand {
-  enum class Change { kReplay, kDrop };
-  Change change = Change::kReplay;
-  DeliverySelection selection;
+  ChangeRequest request;
+  RowId after = 0;  // what its page token says
   Callback<ChangeSummary> done;
 };
 
 using Command =
-    std::variant<AcceptCommand, CompleteCommand, HeldCommand, CancelCommand, ProgressCommand,
-                 HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand, WatchCommand,
-                 UnwatchCommand, ListCommand, ChangeCommand>;
+    std::variant<AcceptCommand, AcceptAllCommand, CompleteCommand, HeldCommand, CancelCommand,
+                 ProgressCommand, HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand,
+                 WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/command_queue.h"
 #include "sidecar/delivery/commands.h"
@@ -13,6 +14,17 @@
 
 namespace pillion::delivery {
 namespace {
+
+AcceptCommand WithIds(AcceptRequest request, absl::Time now, Random& random) {
+  AcceptCommand command{std::move(request), {}, {}};
+  Message& message = command.request.message;
+  message.id = NewUlid(now, random);
+  for (size_t i = 0; i < command.request.deliveries.size(); ++i) {
+    command.delivery_ids.push_back(message.kind == MessageKind::kAsync ? message.id
+                                                                       : NewUlid(now, random));
+  }
+  return command;
+}
 
 absl::Status CheckRequest(const AcceptRequest& request) {
   if (request.message.kind == MessageKind::kAsync && request.deliveries.size() != 1) {
@@ -25,11 +37,21 @@ absl::Status CheckRequest(const AcceptRequest& request) {
   return absl::OkStatus();
 }
 
+// A page token is the row that the page before has come to.
+absl::StatusOr<RowId> RowOfPageToken(const std::string& token) {
+  RowId row = 0;
+  if (!token.empty() && (!absl::SimpleAtoi(token, &row) || row < 0)) {
+    return absl::InvalidArgumentError("the page token is not one that a page before gave");
+  }
+  return row;
+}
+
 }  // namespace
 
 Engine::Engine(EngineOptions options, std::unique_ptr<Store> store, Clock* clock, Random* random)
     : clock_(clock),
       random_(random),
+      max_batch_bytes_(options.max_batch_bytes),
       queue_(std::make_unique<CommandQueue>(options.max_queued, options.max_queued_bytes, clock)),
       worker_(std::make_unique<Worker>(std::move(options), std::move(store), clock, random)) {}
 
@@ -102,16 +124,10 @@ std::string Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
     return "";
   }
   const absl::Time now = clock_->Now();
-  const std::string id = NewUlid(now, *random_);
-  request.message.id = id;
-  std::vector<std::string> delivery_ids;
-  if (request.message.kind == MessageKind::kAsync) {
-    delivery_ids.push_back(request.message.id);
-  } else {
-    for (size_t i = 0; i < request.deliveries.size(); ++i)
-      delivery_ids.push_back(NewUlid(now, *random_));
-  }
-  Ask(AcceptCommand{std::move(request), std::move(delivery_ids), std::move(done)});
+  AcceptCommand command = WithIds(std::move(request), now, *random_);
+  std::string id = command.request.message.id;
+  command.done = std::move(done);
+  Ask(std::move(command));
   return id;
 }
 
@@ -124,6 +140,28 @@ void Engine::Release(std::string id, std::string attributes) {
 void Engine::Discard(std::string id) {
   Command command = HeldCommand{std::move(id), /*discard=*/true, ""};
   queue_->Push(command).IgnoreError();
+}
+
+void Engine::AcceptAll(std::vector<AcceptRequest> requests, Callback<std::vector<Accepted>> done) {
+  AcceptAllCommand command;
+  const absl::Time now = clock_->Now();
+  int64_t bytes = 0;
+  absl::Status status;
+  for (AcceptRequest& request : requests) {
+    status.Update(CheckRequest(request));
+    bytes += SizeOf(request.message);
+    command.accepts.push_back(WithIds(std::move(request), now, *random_));
+  }
+  if (bytes > max_batch_bytes_) {
+    status.Update(absl::OutOfRangeError(absl::StrCat(
+        "the messages have ", bytes, " bytes together, more than ", max_batch_bytes_)));
+  }
+  if (!status.ok()) {
+    done(std::move(status));
+    return;
+  }
+  command.done = std::move(done);
+  Ask(std::move(command));
 }
 
 void Engine::Complete(uint64_t claim, AttemptOutcome outcome) {
@@ -173,15 +211,21 @@ void Engine::Unwatch(WatchId watch) {
 }
 
 void Engine::ListDeliveries(ListRequest request, Callback<DeliveryPage> done) {
-  Ask(ListCommand{std::move(request), std::move(done)});
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ListCommand{std::move(request), *after, std::move(done)});
 }
 
-void Engine::Replay(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kReplay, std::move(selection), std::move(done)});
-}
-
-void Engine::Drop(DeliverySelection selection, Callback<ChangeSummary> done) {
-  Ask(ChangeCommand{ChangeCommand::Change::kDrop, std::move(selection), std::move(done)});
+void Engine::Change(ChangeRequest request, Callback<ChangeSummary> done) {
+  const absl::StatusOr<RowId> after = RowOfPageToken(request.page_token);
+  if (!after.ok()) {
+    done(after.status());
+    return;
+  }
+  Ask(ChangeCommand{std::move(request), *after, std::move(done)});
 }
 
 }  // namespace pillion::delivery

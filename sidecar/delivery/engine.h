@@ -100,6 +100,10 @@ class Engine {
   // Discard: it is deleted, as if it had not been accepted.
   void Discard(std::string id);
 
+  // Several messages, of which all become durable or none; without idempotency keys. What it
+  // replies is in the order given. OutOfRange: they have more than max_batch_bytes together.
+  void AcceptAll(std::vector<AcceptRequest> requests, Callback<std::vector<Accepted>> done);
+
   // The outcome of the attempt `claim`. Never refused; of a delivery that was canceled or has
   // expired meanwhile it only frees the place.
   void Complete(uint64_t claim, AttemptOutcome outcome);
@@ -132,11 +136,9 @@ class Engine {
 
   // InvalidArgument: a page token that is none.
   void ListDeliveries(ListRequest request, Callback<DeliveryPage> done);
-  // Failed, expired and canceled ones become pending again, with new attempts and their whole
-  // lifetime. A filter without a state means failed ones.
-  void Replay(DeliverySelection selection, Callback<ChangeSummary> done);
-  // Deletes final ones. A filter without a state means failed ones.
-  void Drop(DeliverySelection selection, Callback<ChangeSummary> done);
+  // Replays, cancels or drops, in several transactions if it is much: after an error, part of it
+  // may have been done. InvalidArgument: a page token that is none.
+  void Change(ChangeRequest request, Callback<ChangeSummary> done);
 
   EngineStats stats() const;
   // Of every target that has, or since the start had, something on its way.
@@ -151,6 +153,7 @@ class Engine {
 
   Clock* const clock_;
   Random* const random_;
+  const int64_t max_batch_bytes_;
   std::unique_ptr<CommandQueue> queue_;
   std::unique_ptr<Worker> worker_;  // the engine's thread's, once started
 

@@ -74,6 +74,12 @@ absl::StatusOr<Accepted> EngineHarness::Accept(AcceptRequest request) {
   return Await<Accepted>([&](auto done) { engine->Accept(std::move(request), std::move(done)); });
 }
 
+absl::StatusOr<std::vector<Accepted>> EngineHarness::AcceptAll(
+    std::vector<AcceptRequest> requests) {
+  return Await<std::vector<Accepted>>(
+      [&](auto done) { engine->AcceptAll(std::move(requests), std::move(done)); });
+}
+
 absl::StatusOr<MessageView> EngineHarness::Get(const std::string& id) {
   return Await<MessageView>([&](auto done) { engine->Get(id, std::move(done)); });
 }
@@ -91,14 +97,17 @@ absl::StatusOr<DeliveryPage> EngineHarness::List(ListRequest request) {
       [&](auto done) { engine->ListDeliveries(std::move(request), std::move(done)); });
 }
 
-absl::StatusOr<ChangeSummary> EngineHarness::Replay(DeliverySelection selection) {
+absl::StatusOr<ChangeSummary> EngineHarness::Change(ChangeRequest request) {
   return Await<ChangeSummary>(
-      [&](auto done) { engine->Replay(std::move(selection), std::move(done)); });
+      [&](auto done) { engine->Change(std::move(request), std::move(done)); });
+}
+
+absl::StatusOr<ChangeSummary> EngineHarness::Replay(DeliverySelection selection) {
+  return Change({ChangeRequest::Kind::kReplay, std::move(selection), ""});
 }
 
 absl::StatusOr<ChangeSummary> EngineHarness::Drop(DeliverySelection selection) {
-  return Await<ChangeSummary>(
-      [&](auto done) { engine->Drop(std::move(selection), std::move(done)); });
+  return Change({ChangeRequest::Kind::kDrop, std::move(selection), ""});
 }
 
 DeliveryState EngineHarness::StateOf(const std::string& id) {

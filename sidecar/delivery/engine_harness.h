@@ -66,10 +66,12 @@ class EngineHarness {
   void Restart();
 
   absl::StatusOr<Accepted> Accept(AcceptRequest request);
+  absl::StatusOr<std::vector<Accepted>> AcceptAll(std::vector<AcceptRequest> requests);
   absl::StatusOr<MessageView> Get(const std::string& id);
   absl::StatusOr<DeliveryResult> GetResult(const std::string& id);
   absl::StatusOr<MessageView> Cancel(const std::string& id);
   absl::StatusOr<DeliveryPage> List(ListRequest request);
+  absl::StatusOr<ChangeSummary> Change(ChangeRequest request);
   absl::StatusOr<ChangeSummary> Replay(DeliverySelection selection);
   absl::StatusOr<ChangeSummary> Drop(DeliverySelection selection);
   // The state of an operation, or of the first delivery of a message.

@@ -74,6 +74,35 @@ TEST(EngineOrder, TheKeyGoesOnAfterADeadLetterACancelAndAnExpiry) {
   EXPECT_EQ(harness.StateOf(expired->id), DeliveryState::kExpired);
 }
 
+TEST(EngineOrder, AHeadThatFailsForEverIsADeadLetterAfterItsRetriesAndTheKeyGoesOn) {
+  EngineHarness harness;
+  const auto resting = [](const std::string& key, const std::string& body) {
+    AcceptRequest request = Keyed(key, body, 2);
+    request.deliveries[0].spec.retry.base_interval = absl::Minutes(1);
+    return request;
+  };
+  const auto head = harness.Accept(resting("k", "head"));
+  const auto next = harness.Accept(resting("k", "next"));
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    const ClaimedDelivery claimed = harness.NextAttempt();
+    EXPECT_EQ(claimed.message->body, "head");
+    EXPECT_EQ(claimed.attempt, attempt);
+    harness.FailForNow(claimed);
+    harness.Settle();
+    // Neither a restart nor a cluster that is back lets the second one pass while the first rests.
+    if (attempt < 3) {
+      EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+      harness.Restart();
+      EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+      EXPECT_TRUE(harness.Get(next->id)->deliveries[0].behind_key);
+      harness.engine->Hurry("billing");
+    }
+  }
+  EXPECT_EQ(harness.StateOf(head->id), DeliveryState::kFailed);
+  EXPECT_EQ(harness.Get(head->id)->deliveries[0].reason, FailureReason::kRetriesExhausted);
+  EXPECT_EQ(harness.NextAttempt().message->body, "next");
+}
+
 TEST(EngineOrder, AWholeKeyThatExpiresAtOnceDoesNotBlockTheNext) {
   EngineHarness harness;
   for (int i = 0; i < 5; ++i) {

@@ -344,6 +344,42 @@ TEST(Engine, AMessageGoesToEachSubscriptionUnderAnIdOfItsOwn) {
   EXPECT_EQ(alone->message.id, accepted->id);
 }
 
+TEST(Engine, ABatchIsAcceptedInOneCommitAndInItsOrder) {
+  EngineHarness harness;
+  const int64_t before = harness.engine->stats().commits;
+  std::vector<AcceptRequest> requests;
+  for (int i = 0; i < 3; ++i) {
+    requests.push_back(Publication("order", {"billing"}));
+    requests.back().message.body = std::to_string(i);
+    requests.back().deliveries[0].ordering_key = "k";
+  }
+  const auto accepted = harness.AcceptAll(std::move(requests));
+  ASSERT_TRUE(accepted.ok()) << accepted.status();
+  ASSERT_EQ(accepted->size(), 3u);
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().commits - before, 1);
+  EXPECT_EQ(harness.engine->stats().accepted, 3);
+  for (int i = 0; i < 3; ++i) {
+    const ClaimedDelivery attempt = harness.NextAttempt();
+    EXPECT_EQ(attempt.message->body, std::to_string(i));
+    EXPECT_EQ(attempt.message->id, (*accepted)[i].id);
+    EXPECT_EQ((*accepted)[i].delivery_ids, std::vector<std::string>{attempt.id});
+    harness.Succeed(attempt);
+  }
+}
+
+TEST(Engine, OfABatchThatIsTooLargeNothingIsAccepted) {
+  EngineOptions options;
+  options.max_batch_bytes = 1000;
+  EngineHarness harness(options);
+  std::vector<AcceptRequest> requests = {Publication("order", {"billing"}),
+                                         Publication("order", {"billing"})};
+  requests[0].message.body.assign(1000, 'x');
+  requests[1].message.body = "y";
+  EXPECT_EQ(harness.AcceptAll(std::move(requests)).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_TRUE(harness.List({})->deliveries.empty());
+}
+
 TEST(Engine, TheSameIdempotencyKeyGivesTheSameId) {
   EngineHarness harness;
   const auto request = [](const std::string& scope, const std::string& key,

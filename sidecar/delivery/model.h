@@ -227,12 +227,19 @@ struct ListedDelivery {
   DeliveryView delivery;
 };
 
-// Absent fields match everything.
+// Absent fields match everything; texts match whole.
 struct DeliveryFilter {
   std::optional<DeliveryState> state;
+  bool unfinished = false;  // only those that are not final
+  std::optional<MessageKind> kind;
   std::optional<Target> target;
-  std::optional<std::string> topic;  // exactly
-  std::optional<absl::Time> since;   // accepted at or after
+  std::optional<std::string> topic;
+  std::optional<std::string> cluster;
+  std::optional<std::string> ordering_key;
+  std::optional<absl::Time> created_after;   // at that time or after it
+  std::optional<absl::Time> created_before;  // before that time
+  std::optional<FailureReason> reason;
+  std::optional<int> last_status;  // 0: no answer
 };
 
 }  // namespace pillion::delivery

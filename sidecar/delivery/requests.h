@@ -32,6 +32,8 @@ struct EngineOptions {
   size_t max_queued = 8192;  // commands that wait for the next commit
   int64_t max_queued_bytes = int64_t{64}
                              << 20;  // of the messages among them; one larger than this is alone
+  // Of the messages of one AcceptAll() together: less than any store's limit for one message.
+  int64_t max_batch_bytes = int64_t{512} << 20;
   size_t max_watches = 10000;
   absl::Duration lease_grace = absl::Seconds(30);
   // An operation's status outlives its result by the result's retention, but not by more than this.
@@ -83,18 +85,42 @@ struct ListRequest {
   size_t limit = 100;      // 1 to 1000
 };
 
-// In order of acceptance.
+// In order of acceptance. May have fewer than were asked for while there is a next page: one page
+// looks at no more than kMaxScanned rows.
 struct DeliveryPage {
   std::vector<ListedDelivery> deliveries;
   std::string next_page_token;  // empty: this was the last page
 };
 
+// What one page of a list, or one change, looks at and changes at most. Whoever wants more asks
+// again with the token: so nobody's request occupies the engine for long.
+inline constexpr size_t kMaxScanned = 65536;
+inline constexpr size_t kMaxChanged = 4096;
+
 // Deliveries by their ids (a message's id stands for all of its deliveries), or all that match.
 using DeliverySelection = std::variant<std::vector<std::string>, DeliveryFilter>;
 
+struct ChangeRequest {
+  enum class Kind {
+    // Failed, expired and canceled ones become pending again, with new attempts and their whole
+    // lifetime. A filter without a state means failed ones.
+    kReplay,
+    // Pending and running ones become canceled; what runs is aborted. A filter without a state
+    // means both.
+    kCancel,
+    // Final ones are deleted. A filter without a state means failed ones.
+    kDrop,
+  };
+  Kind kind = Kind::kReplay;
+  DeliverySelection selection;
+  std::string page_token;  // of the change before, for a filter; empty: from the beginning
+};
+
 struct ChangeSummary {
   int64_t changed = 0;
-  int64_t skipped = 0;  // selected, but unknown or not in a state that allows it
+  int64_t skipped = 0;  // selected, but not in a state that allows it
+  std::vector<std::string> unknown_ids;
+  std::string next_page_token;  // not empty: there may be more that match the filter
 };
 
 using WatchId = uint64_t;

@@ -9,20 +9,49 @@
 namespace pillion::delivery {
 namespace {
 
-// Looks only at the columns that it must: most rows of a scan do not match.
+// Where a scan's rows have what a filter looks at: see PILLION_DELIVERY_COLUMNS and
+// PILLION_SUMMARY_COLUMNS.
+enum Column {
+  kTargetKind = 2,
+  kTargetName = 3,
+  kCluster = 4,
+  kOrderingKey = 5,
+  kState = 6,
+  kReason = 11,
+  kLastStatus = 12,
+  kMessageKind = kDeliveryColumns + 2,
+  kTopic = kDeliveryColumns + 3,
+  kCreatedAt = kDeliveryColumns + 7,
+};
+
+template <typename Number>
+bool Is(const Query& row, Column column, const std::optional<Number>& wanted) {
+  return !wanted.has_value() || row.GetInt(column) == static_cast<int64_t>(*wanted);
+}
+
+bool Is(const Query& row, Column column, const std::optional<std::string>& wanted) {
+  return !wanted.has_value() || row.GetText(column) == *wanted;
+}
+
+bool IsInState(const Query& row, const DeliveryFilter& filter) {
+  const int64_t number = row.GetInt(kState);
+  if (filter.unfinished && number >= static_cast<int64_t>(DeliveryState::kSucceeded)) return false;
+  const bool waits = number == kBehindKeyState || number == kHeldState;
+  return (filter.state == DeliveryState::kPending && waits) || Is(row, kState, filter.state);
+}
+
+// Most rows of a scan do not match: numbers first.
 bool Matches(const Query& row, const DeliveryFilter& filter) {
-  if (filter.state.has_value()) {
-    const int64_t number = row.GetInt(6);
-    const bool pending = *filter.state == DeliveryState::kPending;
-    const bool waits = number == kBehindKeyState || number == kHeldState;
-    if (number != static_cast<int64_t>(*filter.state) && !(pending && waits)) return false;
-  }
-  if (filter.since.has_value() && row.GetTime(kDeliveryColumns + 7) < *filter.since) return false;
-  if (filter.target.has_value()) {
-    if (row.GetInt(2) != static_cast<int64_t>(filter.target->kind)) return false;
-    if (row.GetText(3) != filter.target->name) return false;
-  }
-  return !filter.topic.has_value() || row.GetText(kDeliveryColumns + 3) == *filter.topic;
+  const absl::Time created_at = row.GetTime(kCreatedAt);
+  return IsInState(row, filter) && Is(row, kMessageKind, filter.kind) &&
+         Is(row, kReason, filter.reason) && Is(row, kLastStatus, filter.last_status) &&
+         created_at >= filter.created_after.value_or(absl::InfinitePast()) &&
+         created_at < filter.created_before.value_or(absl::InfiniteFuture()) &&
+         (!filter.target.has_value() ||
+          (row.GetInt(kTargetKind) == static_cast<int64_t>(filter.target->kind) &&
+           row.GetText(kTargetName) == filter.target->name)) &&
+         Is(row, kCluster, filter.cluster) && Is(row, kTopic, filter.topic) &&
+         Is(row, kOrderingKey, filter.ordering_key);
 }
 
 bool HasIndex(const DeliveryFilter& filter) {

@@ -256,6 +256,7 @@ void Worker::Undo(const absl::Status& error) {
 void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error) {
   for (size_t i = applied; i < writes.size(); ++i) {
     if (auto* accept = std::get_if<AcceptCommand>(&writes[i])) accept->done(Copy(error));
+    if (auto* all = std::get_if<AcceptAllCommand>(&writes[i])) all->done(Copy(error));
     if (auto* cancel = std::get_if<CancelCommand>(&writes[i])) cancel->done(Copy(error));
     if (auto* progress = std::get_if<ProgressCommand>(&writes[i])) progress->done(Copy(error));
     if (auto* change = std::get_if<ChangeCommand>(&writes[i])) change->done(Copy(error));

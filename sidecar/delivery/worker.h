@@ -30,6 +30,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "sidecar/delivery/clock.h"
 #include "sidecar/delivery/commands.h"
 #include "sidecar/delivery/model.h"
@@ -85,9 +86,10 @@ class Worker {
     EngineStats counts;                  // to be added
     std::optional<int64_t> store_bytes;  // once something was accepted
   };
+  // Jobs are done in steps; command.after is how far they have come.
   struct ListJob {
     ListCommand command;
-    RowId after = 0;
+    size_t scanned = 0;
     DeliveryPage page;
   };
   // A cluster whose deliveries need not rest any longer.
@@ -97,8 +99,8 @@ class Worker {
   };
   struct ChangeJob {
     ChangeCommand command;
-    RowId after = 0;  // of a filter
-    size_t next_id = 0;
+    size_t scanned = 0;  // of a filter
+    size_t next_id = 0;  // of a list of ids
     ChangeSummary summary;
     bool done = false;
   };
@@ -123,14 +125,17 @@ class Worker {
   // worker_write.cc: what a transaction is made of
   absl::Status ApplyWrite(Command& command);
   absl::Status ApplyAccept(AcceptCommand& command);
-  // `refusal` is set if there is no room for it.
-  absl::Status CheckRoom(const AcceptRequest& request, absl::Status& refusal);
+  absl::Status ApplyAcceptAll(AcceptAllCommand& command);
+  // `refusal` is set if there is no room for all of them.
+  absl::Status CheckRoom(absl::Span<const AcceptCommand> accepts, absl::Status& refusal);
+  std::shared_ptr<const Message> TakeMessage(AcceptRequest& request) const;
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
   absl::Status ApplyProgress(ProgressCommand& command);
   absl::Status ApplyRelease(const HeldCommand& command);
   absl::Status ApplyDiscard(const HeldCommand& command);
+  absl::Status CancelDelivery(const StoredMessage& message, const StoredDelivery& delivery);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
@@ -155,13 +160,14 @@ class Worker {
   void ServeList(ListCommand& command);
   void RunListJob();
 
-  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, drop
+  // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, cancel, drop
   void AddHurryJob(HurryCommand command);
   absl::Status RunHurryJob();
   absl::Status RunChangeJob();
-  absl::Status ChangeStep(ChangeJob& job);
+  absl::Status ChangeNextIds(ChangeJob& job, const std::vector<std::string>& ids);
+  absl::Status ChangeNextMatches(ChangeJob& job, const DeliveryFilter& filter);
   absl::Status ChangeMessage(ChangeJob& job, const StoredMessage& message);
-  absl::StatusOr<bool> ChangeDelivery(ChangeCommand::Change change, const StoredMessage& message,
+  absl::StatusOr<bool> ChangeDelivery(ChangeRequest::Kind kind, const StoredMessage& message,
                                       const StoredDelivery& delivery);
 
   const EngineOptions options_;

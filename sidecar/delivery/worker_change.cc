@@ -1,9 +1,10 @@
-// Hurry, replay and drop of many deliveries: jobs that do a little in each transaction, so that a
-// hundred thousand dead letters do not stall anybody.
+// Hurry, replay, cancel and drop of many deliveries: jobs that do a little in each transaction, so
+// that a hundred thousand dead letters do not stall anybody.
 #include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "sidecar/delivery/status_macros.h"
 #include "sidecar/delivery/worker.h"
 
@@ -18,8 +19,14 @@ bool MayReplay(const StoredMessage& message, const StoredDelivery& delivery) {
   return IsFinal(delivery.view.state) && delivery.view.state != DeliveryState::kSucceeded;
 }
 
-DeliveryFilter DeadLettersUnlessSaid(DeliveryFilter filter) {
-  if (!filter.state.has_value()) filter.state = DeliveryState::kFailed;
+// What the change is meant for, unless the filter says it.
+DeliveryFilter WithState(DeliveryFilter filter, ChangeRequest::Kind kind) {
+  if (filter.state.has_value()) return filter;
+  if (kind == ChangeRequest::Kind::kCancel) {
+    filter.unfinished = true;
+  } else {
+    filter.state = DeliveryState::kFailed;
+  }
   return filter;
 }
 
@@ -51,7 +58,7 @@ absl::Status Worker::RunHurryJob() {
   return absl::OkStatus();
 }
 
-// --- Replay and drop ---
+// --- Replay, cancel and drop ---
 
 // One step of the first job. If the transaction fails, the job ends with its error.
 absl::Status Worker::RunChangeJob() {
@@ -61,64 +68,81 @@ absl::Status Worker::RunChangeJob() {
       // Others take their turn.
       change_jobs_.push_back(std::move(job));
     } else if (status.ok()) {
-      job.command.done(job.summary);
+      job.command.done(std::move(job.summary));
     } else {
       job.command.done(absl::Status(status.code(), status.message()));
     }
     change_jobs_.pop_front();
   });
-  return ChangeStep(change_jobs_.front());
+  ChangeJob& job = change_jobs_.front();
+  const ChangeRequest& request = job.command.request;
+  if (const auto* ids = std::get_if<std::vector<std::string>>(&request.selection)) {
+    return ChangeNextIds(job, *ids);
+  }
+  return ChangeNextMatches(job,
+                           WithState(std::get<DeliveryFilter>(request.selection), request.kind));
 }
 
-absl::Status Worker::ChangeStep(ChangeJob& job) {
-  if (const auto* ids = std::get_if<std::vector<std::string>>(&job.command.selection)) {
-    for (size_t i = 0; i < kChangesAtOnce && job.next_id < ids->size(); ++i, ++job.next_id) {
-      PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message,
-                               store_->Find((*ids)[job.next_id]));
-      if (!message.has_value()) {
-        ++job.summary.skipped;
-        continue;
-      }
+absl::Status Worker::ChangeNextIds(ChangeJob& job, const std::vector<std::string>& ids) {
+  for (size_t i = 0; i < kChangesAtOnce && job.next_id < ids.size(); ++i, ++job.next_id) {
+    const std::string& id = ids[job.next_id];
+    PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, store_->Find(id));
+    if (message.has_value()) {
       PILLION_RETURN_IF_ERROR(ChangeMessage(job, *message));
+    } else {
+      job.summary.unknown_ids.push_back(id);
     }
-    job.done = job.next_id == ids->size();
-    return absl::OkStatus();
   }
-  const DeliveryFilter filter =
-      DeadLettersUnlessSaid(std::get<DeliveryFilter>(job.command.selection));
+  job.done = job.next_id == ids.size();
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ChangeNextMatches(ChangeJob& job, const DeliveryFilter& filter) {
   PILLION_ASSIGN_OR_RETURN(const ScanPage page,
-                           store_->Scan(filter, job.after, kChangesAtOnce, kScanAtOnce));
+                           store_->Scan(filter, job.command.after, kChangesAtOnce, kScanAtOnce));
   for (const StoredMessage& message : page.found)
     PILLION_RETURN_IF_ERROR(ChangeMessage(job, message));
-  job.after = page.scanned_to;
-  job.done = page.end;
+  job.command.after = page.scanned_to;
+  job.scanned += kScanAtOnce;
+  const auto handled = static_cast<size_t>(job.summary.changed + job.summary.skipped);
+  const bool enough = job.scanned >= kMaxScanned || handled >= kMaxChanged;
+  job.done = page.end || enough;
+  if (!page.end && enough) job.summary.next_page_token = absl::StrCat(job.command.after);
   return absl::OkStatus();
 }
 
 absl::Status Worker::ChangeMessage(ChangeJob& job, const StoredMessage& message) {
   for (const StoredDelivery& delivery : message.deliveries) {
     PILLION_ASSIGN_OR_RETURN(const bool changed,
-                             ChangeDelivery(job.command.change, message, delivery));
+                             ChangeDelivery(job.command.request.kind, message, delivery));
     ++(changed ? job.summary.changed : job.summary.skipped);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Worker::ChangeDelivery(ChangeCommand::Change change,
-                                            const StoredMessage& message,
+absl::StatusOr<bool> Worker::ChangeDelivery(ChangeRequest::Kind kind, const StoredMessage& message,
                                             const StoredDelivery& delivery) {
   const DeliveryState state = delivery.view.state;
-  if (change == ChangeCommand::Change::kDrop) {
-    if (!IsFinal(state)) return false;
-    PILLION_ASSIGN_OR_RETURN(const Deleted deleted, store_->Drop(delivery.ref.row, now_));
-    effects_.counts.dead -= deleted.failed;
-  } else {
-    if (!MayReplay(message, delivery)) return false;
-    PILLION_ASSIGN_OR_RETURN(const Placement placement, store_->Replay(delivery.ref, now_));
-    if (placement == Placement::kDue) scheduler_.AddDue(delivery.ref.target, now_);
-    NoteDeadline(now_ + (message.summary.expires_at - message.summary.created_at));
-    ++effects_.counts.pending;
-    effects_.counts.dead -= state == DeliveryState::kFailed;
+  switch (kind) {
+    case ChangeRequest::Kind::kReplay: {
+      if (!MayReplay(message, delivery)) return false;
+      PILLION_ASSIGN_OR_RETURN(const Placement placement, store_->Replay(delivery.ref, now_));
+      if (placement == Placement::kDue) scheduler_.AddDue(delivery.ref.target, now_);
+      NoteDeadline(now_ + (message.summary.expires_at - message.summary.created_at));
+      ++effects_.counts.pending;
+      effects_.counts.dead -= state == DeliveryState::kFailed;
+      break;
+    }
+    case ChangeRequest::Kind::kCancel:
+      if (IsFinal(state)) return false;
+      PILLION_RETURN_IF_ERROR(CancelDelivery(message, delivery));
+      break;
+    case ChangeRequest::Kind::kDrop: {
+      if (!IsFinal(state)) return false;
+      PILLION_ASSIGN_OR_RETURN(const Deleted deleted, store_->Drop(delivery.ref.row, now_));
+      effects_.counts.dead -= deleted.failed;
+      break;
+    }
   }
   MarkChanged(message.summary.id);
   return true;

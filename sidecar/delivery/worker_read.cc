@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/status_macros.h"
 #include "sidecar/delivery/ulid.h"
@@ -104,11 +103,6 @@ void Worker::NotifyWatchers(const std::string& message_id) {
 
 void Worker::ServeList(ListCommand& command) {
   ListJob job;
-  if (!command.request.page_token.empty() &&
-      !absl::SimpleAtoi(command.request.page_token, &job.after)) {
-    command.done(absl::InvalidArgumentError("the page token is not one that a list gave"));
-    return;
-  }
   command.request.limit = std::clamp<size_t>(command.request.limit, 1, kMaxPage);
   job.command = std::move(command);
   list_jobs_.push_back(std::move(job));
@@ -120,22 +114,23 @@ void Worker::RunListJob() {
   list_jobs_.pop_front();
   const ListRequest& request = job.command.request;
   absl::StatusOr<ScanPage> scanned = store_->Scan(
-      request.filter, job.after, request.limit - job.page.deliveries.size(), kScanAtOnce);
+      request.filter, job.command.after, request.limit - job.page.deliveries.size(), kScanAtOnce);
   if (!scanned.ok()) {
     job.command.done(std::move(scanned).status());
     return;
   }
-  job.after = scanned->scanned_to;
+  job.command.after = scanned->scanned_to;
+  job.scanned += kScanAtOnce;
   for (StoredMessage& stored : scanned->found) {
     job.page.deliveries.push_back(
         {std::move(stored.summary), std::move(stored.deliveries[0].view)});
   }
-  const bool full = job.page.deliveries.size() >= request.limit;
+  const bool full = job.page.deliveries.size() >= request.limit || job.scanned >= kMaxScanned;
   if (!full && !scanned->end) {
     list_jobs_.push_back(std::move(job));
     return;
   }
-  if (!scanned->end) job.page.next_page_token = absl::StrCat(job.after);
+  if (!scanned->end) job.page.next_page_token = absl::StrCat(job.command.after);
   job.command.done(std::move(job.page));
 }
 

@@ -49,6 +49,7 @@ absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done
 
 absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
+  if (auto* all = std::get_if<AcceptAllCommand>(&command)) return ApplyAcceptAll(*all);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
   if (auto* progress = std::get_if<ProgressCommand>(&command)) return ApplyProgress(*progress);
   if (auto* hurry = std::get_if<HurryCommand>(&command)) {
@@ -88,15 +89,13 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
     }
   }
   absl::Status refusal;
-  PILLION_RETURN_IF_ERROR(CheckRoom(request, refusal));
+  PILLION_RETURN_IF_ERROR(CheckRoom(absl::MakeConstSpan(&command, 1), refusal));
   if (!refusal.ok()) {
     effects_.replies.push_back(
         WhenCommitted<Accepted>(std::move(command.done), std::move(refusal)));
     return absl::OkStatus();
   }
-  request.message.created_at = now_;
-  request.message.expires_at = now_ + request.expires_after;
-  const auto message = std::make_shared<const Message>(std::move(request.message));
+  const std::shared_ptr<const Message> message = TakeMessage(request);
   const absl::StatusOr<RowId> message_row = store_->InsertMessage(
       *message, idempotency.has_value() ? &*idempotency : nullptr, request.deliveries.size());
   if (absl::IsOutOfRange(message_row.status())) {
@@ -112,36 +111,80 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   return absl::OkStatus();
 }
 
-absl::Status Worker::CheckRoom(const AcceptRequest& request, absl::Status& refusal) {
-  const int64_t bytes = SizeOf(request.message);
-  for (const NewDelivery& delivery : request.deliveries) {
-    PILLION_ASSIGN_OR_RETURN(const Backlog backlog, store_->BacklogOf(delivery.target));
-    const bool too_many_bytes =
-        backlog.deliveries > 0 && bytes > delivery.max_backlog.bytes - backlog.bytes;
-    if (backlog.deliveries < delivery.max_backlog.deliveries && !too_many_bytes) continue;
-    ++effects_.counts.rejected_by_backlog;
-    refusal = absl::FailedPreconditionError(
-        absl::StrCat(delivery.target.kind == TargetKind::kRoute ? "route '" : "subscription '",
-                     delivery.target.name, "' has ", backlog.deliveries, " deliveries with ",
-                     backlog.bytes, " bytes on their way already, as many as ",
-                     too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
-    return absl::OkStatus();
+// Of several, each is counted with those before it.
+absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::Status& refusal) {
+  absl::flat_hash_map<Target, Backlog> before;
+  Backlog all;
+  for (const AcceptCommand& accept : accepts) {
+    const int64_t bytes = SizeOf(accept.request.message);
+    for (const NewDelivery& delivery : accept.request.deliveries) {
+      PILLION_ASSIGN_OR_RETURN(Backlog backlog, store_->BacklogOf(delivery.target));
+      if (accepts.size() > 1) {
+        Backlog& added = before[delivery.target];
+        backlog.deliveries += added.deliveries++;
+        backlog.bytes += added.bytes;
+        added.bytes += bytes;
+      }
+      const bool too_many_bytes =
+          backlog.deliveries > 0 && bytes > delivery.max_backlog.bytes - backlog.bytes;
+      if (backlog.deliveries < delivery.max_backlog.deliveries && !too_many_bytes) continue;
+      ++effects_.counts.rejected_by_backlog;
+      refusal = absl::FailedPreconditionError(
+          absl::StrCat(delivery.target.kind == TargetKind::kRoute ? "route '" : "subscription '",
+                       delivery.target.name, "' has ", backlog.deliveries, " deliveries with ",
+                       backlog.bytes, " bytes on their way already, as many as ",
+                       too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
+      return absl::OkStatus();
+    }
+    all.deliveries += static_cast<int64_t>(accept.request.deliveries.size());
+    all.bytes += bytes;
   }
   if (!effects_.store_bytes.has_value()) {
     PILLION_ASSIGN_OR_RETURN(effects_.store_bytes, store_->UsedBytes());
   }
   const auto pending = stats_.pending + effects_.counts.pending +
-                       static_cast<int64_t>(running_.size() + request.deliveries.size());
+                       static_cast<int64_t>(running_.size()) + all.deliveries;
   const bool too_many = pending > options_.max_pending;
-  if (too_many || *effects_.store_bytes + bytes > options_.max_store_bytes) {
+  if (too_many || *effects_.store_bytes + all.bytes > options_.max_store_bytes) {
     ++effects_.counts.rejected_by_store;
     refusal = absl::ResourceExhaustedError(
         absl::StrCat("the store is full, as store.", too_many ? "max_pending" : "max_bytes", " of ",
                      too_many ? options_.max_pending : options_.max_store_bytes, " says"));
     return absl::OkStatus();
   }
-  *effects_.store_bytes += bytes;
+  *effects_.store_bytes += all.bytes;
   return absl::OkStatus();
+}
+
+// What the store refuses here would be part of others' transaction: the engine's limit for a batch
+// is below that of any store.
+absl::Status Worker::ApplyAcceptAll(AcceptAllCommand& command) {
+  absl::Status refusal;
+  PILLION_RETURN_IF_ERROR(CheckRoom(command.accepts, refusal));
+  if (!refusal.ok()) {
+    effects_.replies.push_back(
+        WhenCommitted<std::vector<Accepted>>(std::move(command.done), std::move(refusal)));
+    return absl::OkStatus();
+  }
+  std::vector<Accepted> accepted;
+  for (AcceptCommand& accept : command.accepts) {
+    const std::shared_ptr<const Message> message = TakeMessage(accept.request);
+    PILLION_ASSIGN_OR_RETURN(
+        const RowId row,
+        store_->InsertMessage(*message, nullptr, accept.request.deliveries.size()));
+    PILLION_RETURN_IF_ERROR(InsertDeliveries(accept, row, message));
+    ++effects_.counts.accepted;
+    accepted.push_back({message->id, false, std::move(accept.delivery_ids)});
+  }
+  effects_.replies.push_back(
+      WhenCommitted<std::vector<Accepted>>(std::move(command.done), std::move(accepted)));
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Message> Worker::TakeMessage(AcceptRequest& request) const {
+  request.message.created_at = now_;
+  request.message.expires_at = now_ + request.expires_after;
+  return std::make_shared<const Message>(std::move(request.message));
 }
 
 absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
@@ -341,14 +384,11 @@ absl::Status Worker::Announce(const DeliveryEntry& entry) {
   if (!request.has_value()) return absl::OkStatus();
   AcceptCommand command;
   command.request = *std::move(request);
-  Message& message = command.request.message;
-  message.id = NewUlid(now_, *random_);
-  message.created_at = now_;
-  message.expires_at = now_ + command.request.expires_after;
+  command.request.message.id = NewUlid(now_, *random_);
   for (size_t i = 0; i < command.request.deliveries.size(); ++i) {
     command.delivery_ids.push_back(NewUlid(now_, *random_));
   }
-  const auto stored = std::make_shared<const Message>(std::move(message));
+  const std::shared_ptr<const Message> stored = TakeMessage(command.request);
   PILLION_ASSIGN_OR_RETURN(const RowId row,
                            store_->InsertMessage(*stored, nullptr, command.delivery_ids.size()));
   PILLION_RETURN_IF_ERROR(store_->SetCallback(entry.ref.row, stored->id));
@@ -397,11 +437,7 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   for (const StoredDelivery& delivery : message->deliveries) {
     if (IsFinal(delivery.view.state)) continue;
     canceled = true;
-    const DeliveryEntry entry = {delivery.ref,        delivery.view.cluster, delivery.view.id,
-                                 message->summary.id, message->summary.kind, delivery.view.state,
-                                 delivery.spec};
-    Settle(entry);
-    PILLION_RETURN_IF_ERROR(EndDelivery(entry, EndingAs(DeliveryState::kCanceled)));
+    PILLION_RETURN_IF_ERROR(CancelDelivery(*message, delivery));
   }
   absl::StatusOr<MessageView> reply = absl::FailedPreconditionError("all of it has ended already");
   if (canceled) {
@@ -409,6 +445,14 @@ absl::Status Worker::ApplyCancel(CancelCommand& command) {
   }
   effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
   return absl::OkStatus();
+}
+
+absl::Status Worker::CancelDelivery(const StoredMessage& message, const StoredDelivery& delivery) {
+  const DeliveryEntry entry = {delivery.ref,       delivery.view.cluster, delivery.view.id,
+                               message.summary.id, message.summary.kind,  delivery.view.state,
+                               delivery.spec};
+  Settle(entry);
+  return EndDelivery(entry, EndingAs(DeliveryState::kCanceled));
 }
 
 absl::Status Worker::ApplyProgress(ProgressCommand& command) {

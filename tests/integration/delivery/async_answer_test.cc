@@ -227,12 +227,12 @@ TEST(AsyncPolicy, SharesNoLimitWithARouteOfTheSameNameElsewhere) {
   ASSERT_TRUE(reports.origin().WaitForRequests(1));
   const Response other = sidecar.Call("POST", "http://billing/x", "{}");
   EXPECT_EQ(sidecar.AwaitFinal(other).value("status", ""), "succeeded");
-  const auto listed = [&](const std::string& target) {
-    return ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?target=" + target))["deliveries"]
+  const auto listed = [&](const std::string& route) {
+    return ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?route=" + route))["deliveries"]
         .size();
   };
-  EXPECT_EQ(listed("route/users/report"), 1u);
-  EXPECT_EQ(listed("route/billing/report"), 1u);
+  EXPECT_EQ(listed("users/report"), 1u);
+  EXPECT_EQ(listed("billing/report"), 1u);
 }
 
 TEST(IdempotencyKey, CanBeRequired) {

@@ -135,9 +135,9 @@ TEST_F(Callback, TellsWhoIsNamedInThePolicySigned) {
   EXPECT_EQ(status["callback"]["lastStatus"], 204);
   EXPECT_EQ(sidecar.Call("GET", body["resultUrl"]).body, "the report");
   const Json listed = ParseJson(
-      sidecar.Admin("GET", "/.pillion/deliveries?target=callback/orders/fixed"))["deliveries"];
+      sidecar.Admin("GET", "/.pillion/deliveries?kind=CALLBACK&route=orders/fixed"))["deliveries"];
   ASSERT_EQ(listed.size(), 1u);
-  EXPECT_EQ(listed[0]["kind"], "callback");
+  EXPECT_EQ(listed[0]["id"], status["callback"]["id"]);
   EXPECT_EQ(listed[0]["topic"], "operation.succeeded");
 }
 

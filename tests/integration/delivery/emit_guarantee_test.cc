@@ -101,8 +101,8 @@ TEST(EmitAtLeastOnce, SurvivesAKillBetweenTheDeedAndItsAnswer) {
   const Json held = Stored(sidecar);
   EXPECT_EQ(held.size(), 1u);
   if (!held.empty()) {
-    EXPECT_EQ(held[0]["state"], "pending");
-    EXPECT_EQ(held[0]["nextAttemptAt"], nullptr);
+    EXPECT_EQ(held[0]["state"], "PENDING");
+    EXPECT_EQ(held[0]["held"], true);
   }
   EXPECT_EQ(hub.request_count(), 0u);
   sidecar.Kill();
@@ -112,7 +112,7 @@ TEST(EmitAtLeastOnce, SurvivesAKillBetweenTheDeedAndItsAnswer) {
   ASSERT_TRUE(hub.WaitForRequests(1));
   EXPECT_EQ(hub.requests()[0].Header("ce-type"), "order.changed");
   EXPECT_EQ(hub.requests()[0].Header("ce-subject"), "/7");
-  EXPECT_TRUE(Eventually([&] { return Stored(sidecar)[0]["state"] == "succeeded"; }));
+  EXPECT_TRUE(Eventually([&] { return Stored(sidecar)[0]["state"] == "SUCCEEDED"; }));
   EXPECT_EQ(hub.request_count(), 1u);
 }
 

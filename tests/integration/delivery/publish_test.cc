@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
@@ -206,7 +207,6 @@ TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   EXPECT_EQ(incomplete.status, 400);
   EXPECT_TRUE(absl::StrContains(incomplete.body, "source")) << incomplete.body;
   EXPECT_EQ(publish("[1", {{"Content-Type", "application/cloudevents+json"}}).status, 400);
-  EXPECT_EQ(publish("[]", {{"Content-Type", "application/cloudevents-batch+json"}}).status, 415);
   const Response coded = publish("\x1f\x8b", {{"Content-Encoding", "gzip"}});
   EXPECT_EQ(coded.status, 415);
   EXPECT_TRUE(absl::StrContains(coded.body, "content-encoding 'gzip'")) << coded.body;
@@ -216,6 +216,127 @@ TEST(Publish, RefusesWhatIsNoCloudEventAndStoresNothing) {
   EXPECT_TRUE(absl::StrContains(large.body, "'partitionkey'")) << large.body;
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
   EXPECT_EQ(publish("{}", {{"Content-Encoding", "identity"}}).status, 202);
+}
+
+const Headers kBatch = {{"Content-Type", "application/cloudevents-batch+json; charset=utf-8"},
+                        {"X-User", "ann"}};
+
+std::string Event(const std::string& id, const std::string& more = "") {
+  return absl::Substitute(R"({"specversion":"1.0","id":"$0","source":"/mine","type":"my.$0"$1})",
+                          id, more);
+}
+
+TEST(PublishBatch, MakesAMessageOfEachEventWithItsOwnAttributes) {
+  Origin hub(Ok);
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const std::string body =
+      absl::StrCat("[", Event("a", R"(,"partitionkey":"own","data":{"n":1})"), ",",
+                   Event("b", R"(,"datacontenttype":"text/plain","data":"two","myext":"x")"), ",",
+                   Event("c"), "]");
+  const Response accepted = sidecar.Call("POST", "http://shop/signup", body, kBatch);
+  ASSERT_EQ(accepted.status, 202) << accepted.body;
+  EXPECT_EQ(accepted.Header("location"), std::nullopt);
+  const Json messages = ParseJson(accepted)["messages"];
+  ASSERT_EQ(messages.size(), 3u) << accepted.body;
+  std::set<std::string> ids;
+  for (const Json& message : messages) {
+    const std::string id = message.value("id", "");
+    ids.insert(id);
+    EXPECT_EQ(message.value("status", ""), "pending");
+    EXPECT_EQ(message.value("statusUrl", ""), "http://shop/.pillion/messages/" + id);
+    Response one;
+    one.headers = {{"Location", "/.pillion/messages/" + id}};
+    EXPECT_EQ(sidecar.AwaitFinal(one).value("status", ""), "succeeded");
+  }
+  EXPECT_EQ(ids.size(), 3u);
+  std::map<std::string, Request> events;
+  for (const Request& request : hub.requests()) {
+    events[request.Header("ce-id").value_or("")] = request;
+  }
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events["a"].body, R"({"n":1})");
+  EXPECT_EQ(events["a"].Header("ce-partitionkey"), "own");
+  EXPECT_EQ(events["a"].Header("content-type"), "application/json");
+  EXPECT_EQ(events["b"].body, "two");
+  EXPECT_EQ(events["b"].Header("ce-partitionkey"), "ann");
+  EXPECT_EQ(events["b"].Header("ce-myext"), "x");
+  EXPECT_EQ(events["b"].Header("ce-type"), "my.b");
+  EXPECT_EQ(events["c"].body, "");
+  EXPECT_EQ(events["c"].Header("content-type"), std::nullopt);
+}
+
+TEST(PublishBatch, IsRefusedAsAWholeForOneBadEventAndSaysWhich) {
+  Origin hub(Ok);
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  std::string many = absl::StrCat("[", Event("0"));
+  for (int i = 1; i <= 1000; ++i) absl::StrAppend(&many, ",", Event(std::to_string(i)));
+  struct Case {
+    std::string body;
+    int status;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {absl::StrCat("[", Event("a"), R"(,{"specversion":"1.0","id":"b","type":"t"}])"), 400,
+       "event 1 of the batch (the first is 0): the CloudEvent has no attribute 'source'"},
+      {absl::StrCat("[", Event("a"), ",", Event("b", R"(,"id":"c")"), "]"), 400,
+       "event 1 of the batch (the first is 0): a name stands twice"},
+      {absl::StrCat("[", Event("a"), ",7]"), 400,
+       "event 1 of the batch (the first is 0): it is not the JSON object of a CloudEvent"},
+      {absl::StrCat("[", Event("a"), ",",
+                    Event("b", absl::StrCat(R"(,"myext":")", std::string(5000, 'x'), "\"")), "]"),
+       400, "event 1 of the batch (the first is 0): the attribute 'myext' has more than 4096"},
+      {absl::StrCat("[", Event("a"), ",", Event("b").substr(0, 20)), 400,
+       "event 1 of the batch (the first is 0): here the body stops being JSON"},
+      {Event("a"), 400, "a single event has the content type application/cloudevents+json"},
+      {absl::StrCat(many, "]"), 413, "the batch has 1001 events, and at most 1000 are accepted"},
+  };
+  for (const Case& bad : cases) {
+    const Response refused = sidecar.Call("POST", "http://shop/signup", bad.body, kBatch);
+    EXPECT_EQ(refused.status, bad.status) << bad.detail;
+    EXPECT_TRUE(absl::StrContains(refused.body, bad.detail)) << refused.body;
+  }
+  EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
+  const Response empty = sidecar.Call("POST", "http://shop/signup", "[]", kBatch);
+  EXPECT_EQ(empty.status, 202);
+  EXPECT_EQ(ParseJson(empty)["messages"], Json::array());
+  EXPECT_EQ(hub.request_count(), 0u);
+}
+
+TEST(PublishBatch, IsRefusedAsAWholeIfThereIsNoRoomForAllOfIt) {
+  Origin hub(Ok);
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*", ", max_pending: 3")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const std::string three = absl::StrCat(Event("a"), ",", Event("b"), ",", Event("c"));
+  const Response refused = sidecar.Call("POST", "http://shop/signup",
+                                        absl::StrCat("[", three, ",", Event("d"), "]"), kBatch);
+  EXPECT_EQ(refused.status, 429) << refused.body;
+  EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
+  const Response accepted =
+      sidecar.Call("POST", "http://shop/signup", absl::StrCat("[", three, "]"), kBatch);
+  EXPECT_EQ(accepted.status, 202) << accepted.body;
+}
+
+TEST(PublishBatch, IsDurableWhenItIsAnswered) {
+  Origin hub([](const Request&) { return Response{.status = 503}; });
+  SidecarProcess sidecar(Policy(hub, Subscription("hub", "user.*")));
+  ASSERT_TRUE(sidecar.Start().ok());
+  std::string body = "[";
+  for (int i = 0; i < 500; ++i) {
+    absl::StrAppend(&body, i == 0 ? "" : ",", Event(std::to_string(i)));
+  }
+  const Response accepted =
+      sidecar.Call("POST", "http://shop/signup", absl::StrCat(body, "]"), kBatch);
+  sidecar.Kill();
+  ASSERT_EQ(accepted.status, 202) << accepted.body;
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Json listed = ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?page_size=1000"));
+  ASSERT_EQ(listed["deliveries"].size(), 500u);
+  const Json messages = ParseJson(accepted)["messages"];
+  for (size_t i = 0; i < 500; ++i) {
+    EXPECT_EQ(listed["deliveries"][i].value("messageId", ""), messages[i].value("id", ""));
+  }
 }
 
 TEST(Publish, CanLeaveThePayloadOut) {

@@ -71,6 +71,7 @@ class SidecarProcess {
   Json AwaitFinal(const Response& accepted) const;
 
   int port() const { return port_; }  // of the outbound listener
+  int admin_port() const { return admin_port_; }
   const std::string& store() const { return store_; }
   Process& process() { return *process_; }
 

@@ -95,7 +95,7 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
     EXPECT_NE(request.target, "/hub");
   }
   EXPECT_EQ(async, accepted.size());
-  const Json listed = ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?limit=1000"));
+  const Json listed = ParseJson(sidecar.Admin("GET", "/.pillion/deliveries?page_size=1000"));
   EXPECT_EQ(listed["deliveries"].size(), accepted.size());
 }
 

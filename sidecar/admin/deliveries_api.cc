@@ -1,0 +1,167 @@
+#include "sidecar/admin/deliveries_api.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/config/content_hash.h"
+#include "core/strings.h"
+#include "sidecar/admin/delivery_messages.h"
+
+namespace pillion::sidecar::admin {
+namespace {
+
+constexpr uint32_t kDefaultPage = 100;
+constexpr uint32_t kMaxPage = 1000;
+constexpr int kMaxIds = 1000;
+
+// A page token is the engine's, and a hash of what was selected: with another selection it would
+// leave things out without a word.
+class PageTokens {
+ public:
+  PageTokens(std::string_view call, const google::protobuf::Message& filter)
+      : suffix_(StrCat(
+            "-", config::ContentHash().Add(call).Add(config::DeterministicBytes(filter)).Hex())) {}
+
+  std::string Wrap(std::string_view token) const {
+    return token.empty() ? std::string() : StrCat(token, suffix_);
+  }
+  absl::StatusOr<std::string> Unwrap(std::string_view token) const {
+    if (token.empty() || ConsumeSuffix(token, suffix_)) return std::string(token);
+    return absl::InvalidArgumentError(
+        StrCat("page_token '", token,
+               "': not of a page before with the same filter; begin without a token"));
+  }
+
+ private:
+  std::string suffix_;
+};
+
+// Asks for the answer of one delivery after the other.
+class GetCall : public std::enable_shared_from_this<GetCall> {
+ public:
+  GetCall(delivery::Engine& engine, Reply<api::v1::GetDeliveryResponse> reply)
+      : engine_(engine), reply_(std::move(reply)) {}
+
+  void Start(const std::string& id) {
+    engine_.Get(id, [self = shared_from_this()](absl::StatusOr<delivery::MessageView> view) {
+      if (!view.ok()) return self->reply_(std::move(view).status());
+      for (const delivery::DeliveryView& delivery : view->deliveries) {
+        *self->response_.add_deliveries() = ToApi(view->message, delivery);
+      }
+      self->NextAnswer();
+    });
+  }
+
+ private:
+  void NextAnswer() {
+    if (next_ == response_.deliveries_size()) return reply_(std::move(response_));
+    engine_.GetResult(response_.deliveries(next_).id(),
+                      [self = shared_from_this()](absl::StatusOr<delivery::DeliveryResult> result) {
+                        api::v1::Delivery& delivery =
+                            *self->response_.mutable_deliveries(self->next_++);
+                        if (result.ok() && result->answer) {
+                          *delivery.mutable_answer() = ToApi(*result->answer);
+                        }
+                        self->NextAnswer();
+                      });
+  }
+
+  delivery::Engine& engine_;
+  Reply<api::v1::GetDeliveryResponse> reply_;
+  api::v1::GetDeliveryResponse response_;
+  int next_ = 0;
+};
+
+std::string_view NameOf(delivery::ChangeRequest::Kind kind) {
+  switch (kind) {
+    case delivery::ChangeRequest::Kind::kReplay:
+      return "replay";
+    case delivery::ChangeRequest::Kind::kCancel:
+      return "cancel";
+    case delivery::ChangeRequest::Kind::kDrop:
+      return "drop";
+  }
+  return "";
+}
+
+absl::StatusOr<delivery::DeliverySelection> SelectionOf(
+    const api::v1::ChangeDeliveriesRequest& request) {
+  const bool by_id = request.ids_size() > 0;
+  if (by_id + request.has_filter() + request.all() != 1) {
+    return absl::InvalidArgumentError("which deliveries? give exactly one of ids, filter and all");
+  }
+  if (request.ids_size() > kMaxIds) {
+    return absl::InvalidArgumentError(
+        StrCat("ids: ", request.ids_size(), " are too many; give at most ", kMaxIds, " at a time"));
+  }
+  if (by_id) return std::vector<std::string>(request.ids().begin(), request.ids().end());
+  if (request.has_filter() && request.filter().ByteSizeLong() == 0) {
+    return absl::InvalidArgumentError(
+        "filter: an empty one would match everything; say so with all");
+  }
+  absl::StatusOr<delivery::DeliveryFilter> filter = FromApi(request.filter());
+  if (!filter.ok()) return filter.status();
+  return *std::move(filter);
+}
+
+}  // namespace
+
+void ListDeliveries(delivery::Engine& engine, const api::v1::ListDeliveriesRequest& request,
+                    Reply<api::v1::ListDeliveriesResponse> reply) {
+  const PageTokens tokens("list", request.filter());
+  absl::StatusOr<std::string> token = tokens.Unwrap(request.page_token());
+  if (!token.ok()) return reply(token.status());
+  absl::StatusOr<delivery::DeliveryFilter> filter = FromApi(request.filter());
+  if (!filter.ok()) return reply(filter.status());
+  if (request.page_size() > kMaxPage) {
+    return reply(absl::InvalidArgumentError(
+        StrCat("page_size ", request.page_size(), ": give a number from 1 to ", kMaxPage)));
+  }
+  delivery::ListRequest list;
+  list.filter = *std::move(filter);
+  list.page_token = *std::move(token);
+  list.limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  engine.ListDeliveries(std::move(list), [tokens, reply = std::move(reply)](
+                                             absl::StatusOr<delivery::DeliveryPage> page) mutable {
+    if (!page.ok()) return reply(std::move(page).status());
+    api::v1::ListDeliveriesResponse response;
+    for (const delivery::ListedDelivery& listed : page->deliveries) {
+      *response.add_deliveries() = ToApi(listed.message, listed.delivery);
+    }
+    response.set_next_page_token(tokens.Wrap(page->next_page_token));
+    reply(std::move(response));
+  });
+}
+
+void GetDelivery(delivery::Engine& engine, const api::v1::GetDeliveryRequest& request,
+                 Reply<api::v1::GetDeliveryResponse> reply) {
+  std::make_shared<GetCall>(engine, std::move(reply))->Start(request.id());
+}
+
+void ChangeDeliveries(delivery::Engine& engine, delivery::ChangeRequest::Kind kind,
+                      const api::v1::ChangeDeliveriesRequest& request,
+                      Reply<api::v1::ChangeDeliveriesResponse> reply) {
+  const PageTokens tokens(NameOf(kind), request.filter());
+  absl::StatusOr<delivery::DeliverySelection> selection = SelectionOf(request);
+  if (!selection.ok()) return reply(selection.status());
+  absl::StatusOr<std::string> token = tokens.Unwrap(request.page_token());
+  if (!token.ok()) return reply(token.status());
+  engine.Change(
+      {kind, *std::move(selection), *std::move(token)},
+      [tokens, reply = std::move(reply)](absl::StatusOr<delivery::ChangeSummary> summary) mutable {
+        if (!summary.ok()) return reply(std::move(summary).status());
+        api::v1::ChangeDeliveriesResponse response;
+        response.set_changed(static_cast<uint32_t>(summary->changed));
+        response.set_skipped(static_cast<uint32_t>(summary->skipped));
+        for (std::string& id : summary->unknown_ids) {
+          response.add_unknown_ids(std::move(id));
+        }
+        response.set_next_page_token(tokens.Wrap(summary->next_page_token));
+        reply(std::move(response));
+      });
+}
+
+}  // namespace pillion::sidecar::admin

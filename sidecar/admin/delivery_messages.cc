@@ -1,0 +1,204 @@
+#include "sidecar/admin/delivery_messages.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "core/config/utf8.h"
+#include "core/strings.h"
+#include "sidecar/delivery/fields.h"
+
+namespace pillion::sidecar::admin {
+namespace {
+
+using api::v1::Delivery;
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kShownOfAnswer = 2048;
+
+std::string Utf8(std::string_view bytes) {
+  std::string text;
+  for (;;) {
+    const size_t invalid = config::FindInvalidUtf8(bytes);
+    text.append(bytes.substr(0, invalid));
+    if (invalid == std::string_view::npos) return text;
+    text.append("\xEF\xBF\xBD");  // U+FFFD REPLACEMENT CHARACTER
+    bytes.remove_prefix(invalid + 1);
+  }
+}
+
+Timestamp ToApi(absl::Time time) {
+  return TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis(time));
+}
+
+Delivery::Kind ToApi(delivery::MessageKind kind) {
+  switch (kind) {
+    case delivery::MessageKind::kAsync:
+      return Delivery::ASYNC;
+    case delivery::MessageKind::kPublish:
+      return Delivery::PUBLISH;
+    case delivery::MessageKind::kEmit:
+      return Delivery::EMIT;
+    case delivery::MessageKind::kCallback:
+      return Delivery::CALLBACK;
+  }
+  return Delivery::KIND_UNSPECIFIED;
+}
+
+Delivery::State ToApi(delivery::DeliveryState state) {
+  switch (state) {
+    case delivery::DeliveryState::kPending:
+      return Delivery::PENDING;
+    case delivery::DeliveryState::kRunning:
+      return Delivery::RUNNING;
+    case delivery::DeliveryState::kSucceeded:
+      return Delivery::SUCCEEDED;
+    case delivery::DeliveryState::kFailed:
+      return Delivery::FAILED;
+    case delivery::DeliveryState::kCanceled:
+      return Delivery::CANCELED;
+    case delivery::DeliveryState::kExpired:
+      return Delivery::EXPIRED;
+  }
+  return Delivery::STATE_UNSPECIFIED;
+}
+
+Delivery::Reason ToApi(delivery::FailureReason reason) {
+  switch (reason) {
+    case delivery::FailureReason::kNone:
+      return Delivery::REASON_UNSPECIFIED;
+    case delivery::FailureReason::kRejected:
+      return Delivery::REJECTED;
+    case delivery::FailureReason::kRetriesExhausted:
+      return Delivery::RETRIES_EXHAUSTED;
+  }
+  return Delivery::REASON_UNSPECIFIED;
+}
+
+// The value that `ToApi` turns into `wanted`; 0 is "any".
+template <typename Value, typename Wanted, size_t kCount>
+absl::Status SetEnum(Wanted wanted, const Value (&values)[kCount], std::string_view field,
+                     std::optional<Value>& found) {
+  if (wanted == 0) return absl::OkStatus();
+  for (const Value value : values) {
+    if (ToApi(value) == wanted) found = value;
+  }
+  if (found.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("filter.", field, ": ", static_cast<int>(wanted), " is no value of this enum"));
+}
+
+absl::Status SetTime(const Timestamp& wanted, std::string_view field,
+                     std::optional<absl::Time>& time) {
+  if (wanted.seconds() < TimeUtil::kTimestampMinSeconds ||
+      wanted.seconds() > TimeUtil::kTimestampMaxSeconds || wanted.nanos() < 0 ||
+      wanted.nanos() > 999'999'999) {
+    return absl::InvalidArgumentError(StrCat("filter.", field, ": not a time from year 1 to 9999"));
+  }
+  time = absl::FromUnixSeconds(wanted.seconds()) + absl::Nanoseconds(wanted.nanos());
+  return absl::OkStatus();
+}
+
+absl::Status SetEnums(const api::v1::DeliveryFilter& filter, delivery::DeliveryFilter& result) {
+  using delivery::DeliveryState;
+  using delivery::FailureReason;
+  using delivery::MessageKind;
+  static constexpr DeliveryState kStates[] = {DeliveryState::kPending,   DeliveryState::kRunning,
+                                              DeliveryState::kSucceeded, DeliveryState::kFailed,
+                                              DeliveryState::kCanceled,  DeliveryState::kExpired};
+  static constexpr MessageKind kKinds[] = {MessageKind::kAsync, MessageKind::kPublish,
+                                           MessageKind::kEmit, MessageKind::kCallback};
+  static constexpr FailureReason kReasons[] = {FailureReason::kRejected,
+                                               FailureReason::kRetriesExhausted};
+  absl::Status status = SetEnum(filter.state(), kStates, "state", result.state);
+  status.Update(SetEnum(filter.kind(), kKinds, "kind", result.kind));
+  status.Update(SetEnum(filter.reason(), kReasons, "reason", result.reason));
+  return status;
+}
+
+}  // namespace
+
+Delivery ToApi(const delivery::MessageSummary& message, const delivery::DeliveryView& delivery) {
+  Delivery result;
+  result.set_id(delivery.id);
+  result.set_message_id(message.id);
+  result.set_kind(ToApi(message.kind));
+  result.set_state(ToApi(delivery.state));
+  if (delivery.target.kind != delivery::TargetKind::kSubscription) {
+    result.set_route(delivery.target.name);
+  } else {
+    result.set_subscription(delivery.target.name);
+  }
+  result.set_cluster(delivery.cluster);
+  if (!message.topic.empty()) result.set_topic(Utf8(message.topic));
+  result.set_method(Utf8(message.method));
+  result.set_authority(Utf8(message.authority));
+  result.set_path(Utf8(message.path_and_query));
+  if (delivery.ordering_key) result.set_key(Utf8(*delivery.ordering_key));
+  result.set_behind_key(delivery.behind_key);
+  result.set_held(delivery.held);
+  if (delivery.reason != delivery::FailureReason::kNone) result.set_reason(ToApi(delivery.reason));
+  result.set_attempts(static_cast<uint32_t>(delivery.attempts));
+  *result.mutable_created_at() = ToApi(message.created_at);
+  if (delivery.started_at) *result.mutable_started_at() = ToApi(*delivery.started_at);
+  if (delivery.finished_at) *result.mutable_finished_at() = ToApi(*delivery.finished_at);
+  if (delivery.next_attempt_at) {
+    *result.mutable_next_attempt_at() = ToApi(*delivery.next_attempt_at);
+  }
+  if (delivery.last_status != 0) {
+    result.set_last_status(static_cast<uint32_t>(delivery.last_status));
+  }
+  result.set_last_error(Utf8(delivery.last_error));
+  result.set_forgotten(message.forgotten);
+  return result;
+}
+
+api::v1::Answer ToApi(const delivery::Answer& answer) {
+  api::v1::Answer result;
+  result.set_status(static_cast<uint32_t>(answer.status));
+  if (const auto fields = delivery::DecodeFields(answer.headers)) {
+    for (const auto& [name, value] : *fields) {
+      api::v1::Answer::Header& header = *result.add_headers();
+      header.set_name(Utf8(name));
+      header.set_value(Utf8(value));
+    }
+  }
+  result.set_body(Utf8(std::string_view(answer.body).substr(0, kShownOfAnswer)));
+  result.set_truncated(answer.body.size() > kShownOfAnswer);
+  return result;
+}
+
+absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& filter) {
+  using delivery::TargetKind;
+  delivery::DeliveryFilter result;
+  absl::Status status = SetEnums(filter, result);
+  if (!filter.route().empty() && !filter.subscription().empty()) {
+    status.Update(absl::InvalidArgumentError(
+        "filter: no delivery has a route and a subscription; name one of them"));
+  }
+  if (!filter.route().empty()) {
+    const bool callbacks = filter.kind() == Delivery::CALLBACK;
+    result.target = {callbacks ? TargetKind::kCallback : TargetKind::kRoute, filter.route()};
+  }
+  if (!filter.subscription().empty()) {
+    result.target = {TargetKind::kSubscription, filter.subscription()};
+  }
+  if (!filter.topic().empty()) result.topic = filter.topic();
+  if (!filter.cluster().empty()) result.cluster = filter.cluster();
+  if (!filter.key().empty()) result.ordering_key = filter.key();
+  if (filter.has_created_after()) {
+    status.Update(SetTime(filter.created_after(), "created_after", result.created_after));
+  }
+  if (filter.has_created_before()) {
+    status.Update(SetTime(filter.created_before(), "created_before", result.created_before));
+  }
+  if (filter.has_last_status()) result.last_status = static_cast<int>(filter.last_status());
+  if (!status.ok()) return status;
+  return result;
+}
+
+}  // namespace pillion::sidecar::admin

@@ -1,0 +1,263 @@
+// What operators ask of deliveries, over REST and over gRPC: two ways to the same answers.
+#include <google/protobuf/util/json_util.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+#include "pillion/api/v1/deliveries.grpc.pb.h"
+#include "tests/integration/delivery/gate.h"
+#include "tests/integration/delivery/sidecar_process.h"
+#include "tests/integration/harness/origin.h"
+
+namespace pillion::harness {
+namespace {
+
+constexpr char kDeliveries[] = "/.pillion/deliveries";
+constexpr char kApi[] = "api: { address: 127.0.0.1:0 }\n";
+
+// POST /TOPIC publishes; what goes to `no` is refused by its subscriber, for good. /report is
+// asynchronous.
+std::string Policy(const Origin& origin) {
+  return absl::Substitute(R"(
+clusters:
+- { name: hub, endpoints: ["127.0.0.1:$0"] }
+virtual_hosts:
+- name: shop
+  domains: [shop]
+  routes:
+  - { match: { path: /yes }, publish: { topic: "yes" } }
+  - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
+  - { name: report, match: { path: /report }, async: { cluster: hub } }
+subscriptions:
+- { name: on-yes, topic: "yes", cluster: hub, path: /yes }
+- { name: on-no, topic: "no", cluster: hub, path: /no }
+)",
+                          origin.port());
+}
+
+Response YesOrNo(const Request& request) {
+  if (request.target == "/no") return Response{.status = 422, .body = "no, thanks"};
+  return Response{.status = 200, .body = "fine"};
+}
+
+class DeliveriesApi : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(sidecar_.Start().ok()); }
+
+  // The id of a dead letter.
+  std::string Fail(const Headers& headers = {}) {
+    const Response accepted = sidecar_.Call("POST", "http://shop/no", "x", headers);
+    return sidecar_.AwaitFinal(accepted)["deliveries"][0].value("id", "");
+  }
+  Json Get(const std::string& rest) const {
+    return ParseJson(sidecar_.Admin("GET", absl::StrCat(kDeliveries, rest)));
+  }
+  Response Post(const std::string& verb, const std::string& body) const {
+    return sidecar_.Admin("POST", absl::StrCat(kDeliveries, ":", verb), body);
+  }
+  std::unique_ptr<api::v1::Deliveries::Stub> Connect() const {
+    absl::StatusOr<std::string> port =
+        sidecar_.process().WaitForOutput("api on 127.0.0.1:([0-9]+)");
+    EXPECT_TRUE(port.ok()) << port.status();
+    return api::v1::Deliveries::NewStub(
+        grpc::CreateChannel("127.0.0.1:" + *port, grpc::InsecureChannelCredentials()));
+  }
+
+  Gate gate_;
+  Origin origin_{[this](const Request& request) {
+    if (request.target == "/report") gate_.Wait();
+    return YesOrNo(request);
+  }};
+  Gate::AtEnd open_{gate_};
+  mutable SidecarProcess sidecar_{Policy(origin_), "", {"", kApi}};
+};
+
+TEST_F(DeliveriesApi, PagesThroughAListWithTheTokenOfThePageBefore) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(Fail());
+  std::vector<std::string> seen;
+  std::string token;
+  do {
+    const Json page = Get("?state=failed&page_size=2&page_token=" + token);
+    ASSERT_TRUE(page.is_object());
+    for (const Json& delivery : page["deliveries"]) seen.push_back(delivery.value("id", ""));
+    token = page.value("nextPageToken", "");
+  } while (!token.empty());
+  EXPECT_EQ(seen, ids);
+}
+
+TEST_F(DeliveriesApi, SaysWhatIsWrongWithAQueryAndWhatWouldBeRight) {
+  Fail();
+  Fail();
+  const std::string token = Get("?state=failed&page_size=1").value("nextPageToken", "");
+  ASSERT_FALSE(token.empty());
+  const std::pair<std::string, std::string> cases[] = {
+      {"?state=odd", "state 'odd' is not one of pending, running, "},
+      {"?colour=red", "there is no parameter 'colour'; there are page_size, "},
+      {"?page_size=1001", "page_size 1001: give a number from 1 to 1000"},
+      {"?created_after=now", "created_after 'now' is not a time such as 2026-01-31T12:00:00Z"},
+      {"?route=a/b&subscription=c", "no delivery has a route and a subscription"},
+      {"?page_token=" + token, "not of a page before with the same filter"},
+      {"?page_token=1", "not of a page before with the same filter"},
+      {"?state=failed&page_token=x" + token, "the page token is not one that a page before gave"},
+  };
+  for (const auto& [query, detail] : cases) {
+    const Response refused = sidecar_.Admin("GET", kDeliveries + query);
+    EXPECT_EQ(refused.status, 400) << query;
+    EXPECT_TRUE(absl::StrContains(ParseJson(refused).value("detail", ""), detail)) << refused.body;
+  }
+}
+
+TEST_F(DeliveriesApi, SaysWhatIsWrongWithAChangeAndChangesNothing) {
+  const std::string id = Fail();
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "the body is no ChangeDeliveriesRequest"},
+      {"[]", "the body is no ChangeDeliveriesRequest"},
+      {"{}", "give exactly one of ids, filter and all"},
+      {R"({"all":true,"filter":{"state":"failed"}})", "give exactly one of ids, filter and all"},
+      {R"({"filter":{}})", "an empty one would match everything; say so with all"},
+      {R"({"filter":{"odd":"x"}})", "odd"},
+      {R"({"filter":{"state":"odd"}})", "state"},
+      {R"({"all":true,"pageToken":"7"})", "page_token '7'"},
+  };
+  for (const auto& [body, detail] : cases) {
+    const Response refused = Post("drop", body);
+    EXPECT_EQ(refused.status, 400) << body;
+    EXPECT_TRUE(absl::StrContains(ParseJson(refused).value("detail", ""), detail)) << refused.body;
+  }
+  EXPECT_EQ(Get("/" + id)["deliveries"].size(), 1u);
+}
+
+TEST_F(DeliveriesApi, AnswersWhatIsNotThereWith404AndAWrongMethodWith405) {
+  const std::string unknown = absl::StrCat(kDeliveries, "/01ARYZ6S410000000000000000");
+  EXPECT_EQ(sidecar_.Admin("GET", unknown).status, 404);
+  EXPECT_EQ(sidecar_.Admin("GET", absl::StrCat(kDeliveries, "/a/b")).status, 404);
+  EXPECT_EQ(sidecar_.Admin("POST", absl::StrCat(kDeliveries, ":burn"), "{}").status, 404);
+  EXPECT_EQ(sidecar_.Admin("DELETE", kDeliveries).status, 405);
+  EXPECT_EQ(sidecar_.Admin("GET", absl::StrCat(kDeliveries, ":drop")).Header("allow"), "POST");
+}
+
+TEST_F(DeliveriesApi, CancelsWhatRunsAndAbortsIt) {
+  const Response accepted = sidecar_.Call("POST", "http://shop/report", "{}");
+  ASSERT_TRUE(origin_.WaitForRequests(1));
+  const std::string id = ParseJson(accepted).value("id", "");
+  EXPECT_EQ(Get("?state=running&kind=async&route=shop/report")["deliveries"].size(), 1u);
+  const Response canceled = Post("cancel", R"({"filter":{"route":"shop/report"}})");
+  EXPECT_EQ(ParseJson(canceled).value("changed", 0), 1) << canceled.body;
+  EXPECT_EQ(sidecar_.AwaitFinal(accepted).value("status", ""), "canceled");
+  const Response again = Post("cancel", absl::StrCat(R"({"ids":[")", id, R"("]})"));
+  EXPECT_EQ(ParseJson(again).value("skipped", 0), 1) << again.body;
+}
+
+TEST_F(DeliveriesApi, SaysTheSameOverGrpcAsOverRest) {
+  const std::string id = Fail({{"X-Key", "k"}});
+  sidecar_.AwaitFinal(sidecar_.Call("POST", "http://shop/yes", "x"));
+  const auto stub = Connect();
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+
+  grpc::ClientContext list_context;
+  api::v1::ListDeliveriesRequest list;
+  list.mutable_filter()->set_state(api::v1::Delivery::FAILED);
+  api::v1::ListDeliveriesResponse listed;
+  ASSERT_TRUE(stub->ListDeliveries(&list_context, list, &listed).ok());
+  ASSERT_EQ(listed.deliveries_size(), 1);
+  EXPECT_EQ(listed.deliveries(0).id(), id);
+  std::string json;
+  ASSERT_TRUE(google::protobuf::util::MessageToJsonString(listed, &json, options).ok());
+  EXPECT_EQ(Json::parse(json), Get("?state=failed"));
+
+  grpc::ClientContext get_context;
+  api::v1::GetDeliveryRequest get;
+  get.set_id(id);
+  api::v1::GetDeliveryResponse got;
+  ASSERT_TRUE(stub->GetDelivery(&get_context, get, &got).ok());
+  EXPECT_EQ(got.deliveries(0).answer().status(), 422u);
+  EXPECT_EQ(got.deliveries(0).answer().body(), "no, thanks");
+  EXPECT_EQ(got.deliveries(0).reason(), api::v1::Delivery::REJECTED);
+  json.clear();
+  ASSERT_TRUE(google::protobuf::util::MessageToJsonString(got, &json, options).ok());
+  EXPECT_EQ(Json::parse(json), Get("/" + id));
+}
+
+TEST_F(DeliveriesApi, ChangesOverGrpcAndSaysWhatIsWrong) {
+  const std::string id = Fail();
+  const auto stub = Connect();
+  {
+    grpc::ClientContext context;
+    api::v1::ChangeDeliveriesResponse response;
+    const grpc::Status status = stub->DropDeliveries(&context, {}, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_TRUE(absl::StrContains(status.error_message(), "exactly one of ids, filter and all"));
+  }
+  {
+    grpc::ClientContext context;
+    api::v1::ListDeliveriesRequest request;
+    request.mutable_filter()->set_kind(static_cast<api::v1::Delivery::Kind>(77));
+    api::v1::ListDeliveriesResponse response;
+    const grpc::Status status = stub->ListDeliveries(&context, request, &response);
+    EXPECT_EQ(status.error_message(), "filter.kind: 77 is no value of this enum");
+  }
+  {
+    grpc::ClientContext context;
+    api::v1::GetDeliveryRequest request;
+    request.set_id("nobody");
+    api::v1::GetDeliveryResponse response;
+    EXPECT_EQ(stub->GetDelivery(&context, request, &response).error_code(),
+              grpc::StatusCode::NOT_FOUND);
+  }
+  const size_t before = origin_.request_count();
+  api::v1::ChangeDeliveriesRequest request;
+  request.add_ids(id);
+  request.add_ids("nobody");
+  {
+    grpc::ClientContext context;
+    api::v1::ChangeDeliveriesResponse response;
+    ASSERT_TRUE(stub->ReplayDeliveries(&context, request, &response).ok());
+    EXPECT_EQ(response.changed(), 1u);
+    ASSERT_EQ(response.unknown_ids_size(), 1);
+    EXPECT_EQ(response.unknown_ids(0), "nobody");
+  }
+  ASSERT_TRUE(origin_.WaitForRequests(before + 1));
+  ASSERT_TRUE(Eventually([&] { return Get("?state=failed")["deliveries"].size() == 1; }));
+  {
+    grpc::ClientContext context;
+    api::v1::ChangeDeliveriesResponse response;
+    ASSERT_TRUE(stub->CancelDeliveries(&context, request, &response).ok());
+    EXPECT_EQ(response.skipped(), 1u);
+  }
+  grpc::ClientContext context;
+  api::v1::ChangeDeliveriesResponse response;
+  ASSERT_TRUE(stub->DropDeliveries(&context, request, &response).ok());
+  EXPECT_EQ(response.changed(), 1u);
+  EXPECT_EQ(Get("")["deliveries"].size(), 0u);
+}
+
+TEST_F(DeliveriesApi, EndsWithTheSidecarThoughAClientIsConnected) {
+  const auto stub = Connect();
+  grpc::ClientContext context;
+  api::v1::ListDeliveriesResponse response;
+  ASSERT_TRUE(stub->ListDeliveries(&context, {}, &response).ok());
+  const absl::StatusOr<ExitStatus> ended = sidecar_.Terminate();
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_EQ(*ended, ExitStatus::Code(0));
+}
+
+TEST(DeliveriesApiAddress, ThatCannotBeHadIsAnErrorAtStart) {
+  Origin origin(YesOrNo);
+  SidecarProcess sidecar(Policy(origin), "",
+                         {"", absl::StrCat("api: { address: '127.0.0.1:", origin.port(), "' }\n")});
+  const absl::StatusOr<Finished> finished = sidecar.StartToFail();
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  EXPECT_EQ(finished->status, ExitStatus::Code(1));
+  EXPECT_TRUE(absl::StrContains(finished->output, "cannot start: api: ")) << finished->output;
+}
+
+}  // namespace
+}  // namespace pillion::harness
