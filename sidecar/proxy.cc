@@ -70,7 +70,8 @@ net::Task<void> Proxy::Serve(Call& call, const Snapshot* snapshot) {
     return Fail(call, 508, "", detail);
   }
   Identify(call);
-  if (direction_ == Direction::kOutbound && call.path.starts_with(kOwnPaths)) {
+  if (direction_ == Direction::kOutbound ? call.path.starts_with(kOwnPaths)
+                                         : IsProgressReport(call)) {
     return ServeOperations(call);
   }
   if (snapshot == nullptr) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/delivery/sqlite_store.h"
 #include "sidecar/duration.h"
 
@@ -147,6 +149,7 @@ absl::Status Sidecar::OpenStore() {
   if (!store.ok()) return store.status();
   delivery::EngineOptions options;
   options.owner = bootstrap_.node().id();
+  options.callback_of = CallbackOf;
   options.max_pending = static_cast<int64_t>(bootstrap_.store().max_pending());
   options.max_store_bytes = static_cast<int64_t>(bootstrap_.store().max_bytes());
   engine_ = std::make_unique<delivery::Engine>(options, *std::move(store), &clock_, &random_);
@@ -191,7 +194,21 @@ absl::Status Sidecar::OpenWorkers() {
     absl::Status opened = OpenListener(listener);
     if (!opened.ok()) return opened;
   }
+  worker_options_.operation_authority = OperationAuthority();
   return absl::OkStatus();
+}
+
+std::string Sidecar::OperationAuthority() const {
+  if (!bootstrap_.node().address().empty()) return bootstrap_.node().address();
+  const auto inbound =
+      std::find_if(listeners_.begin(), listeners_.end(),
+                   [](const admin::ListenerInfo& info) { return info.direction == "INBOUND"; });
+  const std::string& address =
+      (inbound != listeners_.end() ? *inbound : listeners_.front()).address;
+  const absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
+  const bool reachable = parsed.ok() && !parsed->is_unix() && parsed->host() != "0.0.0.0" &&
+                         parsed->host() != "[::]" && parsed->host() != "::";
+  return reachable ? address : "";
 }
 
 absl::Status Sidecar::OpenListener(const config::v1::Listener& listener) {

@@ -49,6 +49,8 @@ class Sidecar final : public admin::Backend {
   absl::Status Open();
   absl::Status OpenStore();
   absl::Status OpenWorkers();
+  // Where upstreams reach one of the listeners; empty if nobody can tell. REQUIRES: they are open.
+  std::string OperationAuthority() const;
   absl::Status OpenListener(const config::v1::Listener& listener);
   absl::Status StartDeliveries();
   absl::Status StartApi();

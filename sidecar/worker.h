@@ -30,6 +30,7 @@ namespace pillion::sidecar {
 struct WorkerOptions {
   std::string node_id;
   std::string service;
+  std::string operation_authority;  // see Services; may be set until Start()
   net::IoKind io = net::IoKind::kAuto;
   http::ServerOptions server;
   uint32_t max_connections = 10000;  // of the process

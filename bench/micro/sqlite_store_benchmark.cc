@@ -66,7 +66,8 @@ void StoreCommit(benchmark::State& state) {
       message.id = NewId();
       const auto row = (*store)->InsertMessage(message, /*idempotency=*/nullptr, /*deliveries=*/1);
       PILLION_CHECK(row.ok());
-      PILLION_CHECK((*store)->InsertDelivery(*row, 0, message, delivery, message.id, &lease).ok());
+      PILLION_CHECK(
+          (*store)->InsertDelivery(*row, 0, message, delivery, message.id, &lease, false).ok());
     }
     PILLION_CHECK((*store)->Commit().ok());
   }

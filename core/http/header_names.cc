@@ -68,6 +68,7 @@ constexpr std::string_view kNames[] = {
     "pillion-flag",
     "pillion-delivery-id",
     "pillion-attempt",
+    "pillion-operation-url",
 };
 static_assert(std::size(kNames) == static_cast<size_t>(HeaderId::kCount));
 

@@ -90,6 +90,7 @@ enum class HeaderId : uint8_t {
   kPillionFlag,
   kPillionDeliveryId,
   kPillionAttempt,
+  kPillionOperationUrl,
 
   kCount,  // not a header
 };

@@ -21,6 +21,7 @@ constexpr HeaderIdSet kPillionsOwn = {
     HeaderId::kPillionFlag,
     HeaderId::kPillionDeliveryId,
     HeaderId::kPillionAttempt,
+    HeaderId::kPillionOperationUrl,
 };
 
 bool StartsWithIgnoreCase(std::string_view text, std::string_view prefix) {

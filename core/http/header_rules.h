@@ -29,9 +29,9 @@ enum class UpgradeRule : uint8_t {
 // section 10.1.4).
 void RemoveHopByHop(HeaderList* headers, UpgradeRule upgrade = UpgradeRule::kDrop);
 
-// Removes the pillion- headers that only Pillion sets (flag, delivery-id, attempt), so that a
-// caller cannot forge them. For calls from a local service; a delivery that arrives from another
-// sidecar keeps them.
+// Removes the pillion- headers that only Pillion sets (flag, delivery-id, attempt, operation-url),
+// so that a caller cannot forge them. For calls from a local service; a delivery that arrives from
+// another sidecar keeps them.
 void RemovePillionHeaders(HeaderList* headers);
 
 // Makes the headers say what `body` says: one Content-Length, or "transfer-encoding: chunked", or,

@@ -77,6 +77,7 @@ TEST(PillionHeaders, OfACallerAreRemoved) {
   headers.Add("Pillion-Flag", "UF");
   headers.Add("pillion-delivery-id", "1");
   headers.Add("PILLION-ATTEMPT", "1");
+  headers.Add("pillion-operation-url", "http://elsewhere/");
   headers.Add("x", "y");
   RemovePillionHeaders(&headers);
   EXPECT_EQ(Text(headers), "x: y\n");

@@ -21,9 +21,6 @@ namespace pillion::sidecar {
 
 struct Call;
 
-inline constexpr std::string_view kOperations = "/.pillion/operations/";
-inline constexpr std::string_view kMessages = "/.pillion/messages/";
-
 // The policy's `respond`: what an unmodified caller expects to hear. Immutable.
 class AcceptedResponse {
  public:

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,12 +15,14 @@
 #include "sidecar/actions/accepted.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/actions/collect.h"
 #include "sidecar/actions/delay.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/actions/forward.h"
 #include "sidecar/actions/prefer.h"
 #include "sidecar/actions/result.h"
+#include "sidecar/actions/status_json.h"
 #include "sidecar/delivery/fields.h"
 #include "sidecar/duration.h"
 
@@ -67,7 +70,8 @@ std::string TargetName(const routing::CompiledRoute& route) {
 
 class AsyncAction final : public Action {
  public:
-  AsyncAction(const routing::CompiledRoute& route, std::unique_ptr<const Action> synchronous)
+  AsyncAction(const routing::CompiledRoute& route, std::unique_ptr<const Action> synchronous,
+              std::optional<CallbackPolicy> callback)
       : config_(route.route->async()),
         virtual_host_(route.virtual_host->name()),
         target_(TargetName(route)),
@@ -75,15 +79,16 @@ class AsyncAction final : public Action {
         delay_{config::ToAbslDuration(config_.delay()), config::ToAbslDuration(config_.max_delay()),
                config::ToAbslDuration(config_.expires_after())},
         respond_(config_.has_respond() ? &config_.respond() : nullptr),
-        synchronous_(std::move(synchronous)) {
+        synchronous_(std::move(synchronous)),
+        callback_(std::move(callback)) {
     const config::v1::AsyncAction& config = config_;
-    AttemptSpec attempt;
-    attempt.retry_on = config.retry_policy().retry_on();
-    attempt.retriable_status_codes = {config.retry_policy().retriable_status_codes().begin(),
-                                      config.retry_policy().retriable_status_codes().end()};
-    attempt.max_result_bytes = config.max_result_bytes();
-    attempt.redirect_when_done = config.redirect_when_done();
-    spec_.extra = Encode(attempt);
+    attempt_.retry_on = config.retry_policy().retry_on();
+    attempt_.retriable_status_codes = {config.retry_policy().retriable_status_codes().begin(),
+                                       config.retry_policy().retriable_status_codes().end()};
+    attempt_.max_result_bytes = config.max_result_bytes();
+    attempt_.redirect_when_done = config.redirect_when_done();
+    attempt_.follow_status = config.follow_status();
+    spec_.extra = Encode(attempt_);
     const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
     spec_.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
     spec_.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
@@ -121,10 +126,21 @@ class AsyncAction final : public Action {
       co_await Fail(call, 400, "", detail);
       co_return;
     }
+    std::optional<CallbackSpec> callback;
+    if (callback_) {
+      absl::StatusOr<std::optional<CallbackSpec>> target = callback_->For(call.request());
+      if (!target.ok()) {
+        const std::string detail(target.status().message());
+        co_await Fail(call, 400, "", detail);
+        co_return;
+      }
+      callback = *std::move(target);
+    }
     std::optional<std::string> body =
         co_await CollectRequestBody(call, config_.max_request_bytes());
     if (!body) co_return;
-    delivery::AcceptRequest request = BuildRequest(call, key, *std::move(body));
+    delivery::AcceptRequest request =
+        BuildRequest(call, key, *std::move(body), std::move(callback));
     request.deliveries[0].delay = *delay;
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
@@ -146,7 +162,8 @@ class AsyncAction final : public Action {
   }
 
  private:
-  delivery::AcceptRequest BuildRequest(Call& call, std::string_view key, std::string body) const {
+  delivery::AcceptRequest BuildRequest(Call& call, std::string_view key, std::string body,
+                                       std::optional<CallbackSpec> callback) const {
     http::RequestHead& head = call.request();
     delivery::AcceptRequest request;
     delivery::Message& message = request.message;
@@ -180,6 +197,13 @@ class AsyncAction final : public Action {
     delivery.max_backlog = {static_cast<int64_t>(config_.max_pending()),
                             static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
+    if (callback) {
+      AttemptSpec attempt = attempt_;
+      attempt.callback = std::move(callback);
+      attempt.callback->retention = spec_.retention;
+      delivery.spec.callback = true;
+      delivery.spec.extra = Encode(attempt);
+    }
     request.expires_after = config::ToAbslDuration(config_.expires_after());
     return request;
   }
@@ -191,7 +215,9 @@ class AsyncAction final : public Action {
   const DelayRule delay_;
   const AcceptedResponse respond_;
   const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
-  delivery::DeliverySpec spec_;
+  const std::optional<CallbackPolicy> callback_;
+  AttemptSpec attempt_;
+  delivery::DeliverySpec spec_;  // of an operation without callback
 };
 
 // What becomes of a call that did not ask for an asynchronous answer.
@@ -219,7 +245,13 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileAsync(const routing::Compil
     if (!compiled.ok()) return compiled.status();
     synchronous = *std::move(compiled);
   }
-  return std::make_unique<AsyncAction>(route, std::move(synchronous));
+  std::optional<CallbackPolicy> callback;
+  if (config.has_callback()) {
+    absl::StatusOr<CallbackPolicy> compiled = CallbackPolicy::Compile(config.callback());
+    if (!compiled.ok()) return compiled.status();
+    callback = *std::move(compiled);
+  }
+  return std::make_unique<AsyncAction>(route, std::move(synchronous), std::move(callback));
 }
 
 }  // namespace pillion::sidecar

@@ -11,10 +11,12 @@
 #include "core/net/loop.h"
 #include "core/net/task_group.h"
 #include "core/strings.h"
+#include "core/telemetry/fast_random.h"
 #include "sidecar/actions/attempt_request.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/collect.h"
+#include "sidecar/actions/follow.h"
 #include "sidecar/actions/retry_on.h"
 #include "sidecar/delivery/engine.h"
 #include "sidecar/delivery/fields.h"
@@ -34,6 +36,10 @@ constexpr int kMaxHeads = 100;
 // How long a delivery rests that could not be sent for reasons of our own.
 constexpr absl::Duration kPostponement = absl::Seconds(1);
 constexpr absl::Duration kMaxPostponement = absl::Minutes(1);
+// And one whose secrets cannot be read, until somebody has put them there.
+constexpr absl::Duration kUnsignedPostponement = absl::Seconds(5);
+// What counts of an upstream's wish to be asked later how far it is.
+constexpr absl::Duration kMaxPollInterval = absl::Hours(24);
 // How long attempts wait for a policy with a cluster that was asked for, and after how long it is
 // asked for again.
 constexpr auto kWaitForCluster = std::chrono::seconds(1);
@@ -94,18 +100,39 @@ class Attempt {
                                  "circuit_breakers.max_requests allows"),
                           kPostponement);
     }
+    if (!delivery_.resume.empty()) {
+      AttemptOutcome followed = co_await Follow(*cluster->second);
+      co_return followed;
+    }
+    AttemptOutcome outcome = co_await Request(*cluster->second);
+    const bool accepted = IsCall(delivery_) && spec_.follow_status && outcome.answer.status == 202;
+    if (accepted) {
+      std::string path = StatusPathOf(outcome.answer, delivery_.message->path_and_query);
+      // Without one the 202 is the answer.
+      if (path.empty()) co_return outcome;
+      FollowedStatus followed;
+      followed.path = std::move(path);
+      co_return Continued(std::move(followed), outcome);
+    }
+    co_return outcome;
+  }
+
+ private:
+  // One request and its answer. GETs of `follow_path_` are repeated on a fresh connection like
+  // messages.
+  net::Task<AttemptOutcome> Request(const upstream::ClusterConfig& cluster) {
     upstream::AcquireOptions options;
     upstream::AcquireResult acquired =
-        co_await services_.clusters.Acquire(*cluster->second, options, scope_);
+        co_await services_.clusters.Acquire(cluster, options, scope_);
     if (!acquired.lease) co_return NoConnection(acquired);
     upstream::Lease lease = *std::move(acquired.lease);
     AttemptOutcome outcome = co_await Exchange(lease);
-    if (stale_ && !IsCall(delivery_)) {
+    if (stale_ && (!IsCall(delivery_) || !follow_path_.empty())) {
       // The upstream closed an idle connection: no fault of its, and no attempt of ours. A message
       // may come twice; a call is for its retry_policy to repeat.
       lease = upstream::Lease();
       options.fresh = true;
-      acquired = co_await services_.clusters.Acquire(*cluster->second, options, scope_);
+      acquired = co_await services_.clusters.Acquire(cluster, options, scope_);
       if (!acquired.lease) co_return NoConnection(acquired);
       lease = *std::move(acquired.lease);
       outcome = co_await Exchange(lease);
@@ -113,11 +140,75 @@ class Attempt {
     co_return outcome;
   }
 
- private:
+  // Asks an upstream that works on what has become of it, and for the result if there is one.
+  net::Task<AttemptOutcome> Follow(const upstream::ClusterConfig& cluster) {
+    FollowedStatus followed = DecodeFollowedStatus(delivery_.resume);
+    follow_path_ = followed.path;
+    AttemptOutcome outcome = co_await Request(cluster);
+    if (outcome.answer.status == 0) co_return Unanswered(std::move(followed), std::move(outcome));
+    const UpstreamStatus status = ReadUpstreamStatus(outcome.answer, followed.path);
+    if (status.kind == UpstreamStatus::kWorking) {
+      outcome.percent_complete = status.percent_complete;
+      co_return Continued(std::move(followed), outcome);
+    }
+    if (!status.result_path.empty()) {
+      follow_path_ = status.result_path;
+      outcome = co_await Request(cluster);
+      if (outcome.answer.status == 0) co_return Unanswered(std::move(followed), std::move(outcome));
+    }
+    const bool failed = status.kind == UpstreamStatus::kFailed || outcome.answer.status >= 400;
+    outcome.verdict = failed ? Verdict::kPermanentFailure : Verdict::kSuccess;
+    outcome.error = failed ? StrCat("the upstream's work, followed at ", followed.path,
+                                    ", ended as ", status.word, " with ", outcome.answer.status)
+                           : "";
+    co_return outcome;
+  }
+
+  // Its status could not be had now; it works on all the same.
+  AttemptOutcome Unanswered(FollowedStatus followed, AttemptOutcome outcome) const {
+    if (outcome.verdict == Verdict::kRetry) return Continued(std::move(followed), outcome);
+    return outcome;  // postponed, or an answer that is too large
+  }
+
+  AttemptOutcome Continued(FollowedStatus followed, const AttemptOutcome& outcome) const {
+    AttemptOutcome next;
+    next.verdict = Verdict::kContinue;
+    next.answer.status = outcome.answer.status;
+    next.error = outcome.answer.status == 0 ? outcome.error : "";
+    next.percent_complete = outcome.percent_complete;
+    next.retry_after = outcome.retry_after > absl::ZeroDuration()
+                           ? std::min(outcome.retry_after, kMaxPollInterval)
+                           : PollInterval(followed.polls);
+    ++followed.polls;
+    next.resume = Encode(followed);
+    return next;
+  }
+
+  // How long to wait before the status is asked for again, if the upstream does not say: as before
+  // a retry, but never at once.
+  absl::Duration PollInterval(int polls) const {
+    const delivery::RetryPolicy& policy = delivery_.spec.retry;
+    absl::Duration limit = policy.base_interval;
+    for (int i = 0; i < polls && limit < policy.max_interval; ++i) limit *= 2;
+    limit = std::clamp(limit, absl::Milliseconds(2),
+                       std::max(policy.max_interval, policy.base_interval));
+    const int64_t half = absl::ToInt64Microseconds(limit) / 2;
+    const uint64_t jitter =
+        telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(half) + 1);
+    return absl::Microseconds(half + static_cast<int64_t>(jitter));
+  }
+
   net::Task<AttemptOutcome> Exchange(upstream::Lease& lease) {
     const std::string via = StrCat("pillion-", services_.node_id);
     request_ = AttemptRequest();
-    BuildAttemptRequest(delivery_, spec_, via, &request_);
+    absl::Status built = absl::OkStatus();
+    if (follow_path_.empty()) {
+      built = BuildAttemptRequest(delivery_, spec_, via, services_.operation_authority, absl::Now(),
+                                  &request_);
+    } else {
+      BuildStatusRequest(delivery_, follow_path_, &request_);
+    }
+    if (!built.ok()) co_return Postponed(std::string(built.message()), kUnsignedPostponement);
     net::TaskGroup sending(services_.loop, &scope_);
     sending.Spawn(Send(lease.connection(), sending.scope()));
     AttemptOutcome outcome = co_await ReadAnswer(lease);
@@ -165,7 +256,9 @@ class Attempt {
     for (const http::Header& header : head.headers) {
       delivery::AppendField(outcome.answer.headers, header.name, header.value);
     }
-    if (!IsCall(delivery_) || head.status == 429 || head.status == 503) {
+    const bool may_be_followed =
+        spec_.follow_status && (head.status == 202 || !follow_path_.empty());
+    if (!IsCall(delivery_) || head.status == 429 || head.status == 503 || may_be_followed) {
       outcome.retry_after = RetryAfter(head.headers);
     }
     const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
@@ -217,7 +310,7 @@ class Attempt {
       failure = AttemptFailure::kTimeout;
     }
     AttemptOutcome outcome = Again(std::string(why.message()));
-    if (IsCall(delivery_) &&
+    if (IsCall(delivery_) && follow_path_.empty() &&
         !RetryConditions().Matches(failure, IsIdempotent(delivery_.message->method))) {
       outcome.verdict = Verdict::kPermanentFailure;
     }
@@ -245,6 +338,8 @@ class Attempt {
   net::CancelScope& scope_;
   AttemptSpec spec_;
   AttemptRequest request_;
+  std::string
+      follow_path_;     // where the upstream tells its status or result; empty: the call itself
   bool stale_ = false;  // a pooled connection turned out to be closed
 };
 

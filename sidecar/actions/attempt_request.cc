@@ -1,14 +1,28 @@
 #include "sidecar/actions/attempt_request.h"
 
+#include <vector>
+
 #include "core/http/header_rules.h"
 #include "core/strings.h"
 #include "sidecar/actions/cloud_event.h"
+#include "sidecar/actions/status_paths.h"
+#include "sidecar/actions/webhook.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar {
 namespace {
 
 using http::HeaderId;
+
+constexpr std::string_view kOfTheCallOnly[] = {
+    "content-type",      "content-encoding",
+    "content-language",  "content-location",
+    "content-md5",       "content-digest",
+    "idempotency-key",   "if-match",
+    "if-none-match",     "range",
+    "if-modified-since", "if-unmodified-since",
+    "if-range",
+};
 
 void SetTarget(std::string_view path_and_query, AttemptRequest& request) {
   const size_t mark = path_and_query.find('?');
@@ -20,16 +34,25 @@ void SetTarget(std::string_view path_and_query, AttemptRequest& request) {
   request.head.has_query = true;
 }
 
-// The caller's request, as it was.
-void BuildCall(const delivery::ClaimedDelivery& delivery, AttemptRequest& request) {
-  const delivery::Message& message = *delivery.message;
-  request.head.method = message.method;
-  SetTarget(message.path_and_query, request);
+void AddCallersHeaders(const delivery::Message& message, AttemptRequest& request) {
   if (const auto fields = delivery::DecodeFields(message.headers)) {
     for (const auto& [name, value] : *fields) request.head.headers.Add(name, value);
   }
   // HTTP/1.1 wants one even where the caller spoke HTTP/1.0 (RFC 9112 section 3.2).
   if (!request.head.headers.Has(HeaderId::kHost)) request.head.headers.Add(HeaderId::kHost, "");
+}
+
+// The caller's request, as it was.
+void BuildCall(const delivery::ClaimedDelivery& delivery, std::string_view operation_authority,
+               AttemptRequest& request) {
+  const delivery::Message& message = *delivery.message;
+  request.head.method = message.method;
+  SetTarget(message.path_and_query, request);
+  AddCallersHeaders(message, request);
+  if (!operation_authority.empty()) {
+    request.head.headers.SetCopy(HeaderId::kPillionOperationUrl,
+                                 OperationUrl(operation_authority, delivery.id));
+  }
 }
 
 // A CloudEvent for a subscriber.
@@ -49,14 +72,54 @@ void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& sp
   }
 }
 
+// The announcement of an operation's end, as Standard Webhooks 1.0.0 says: the id is the same on
+// every attempt, the timestamp is that of the attempt.
+absl::Status BuildCallback(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                           absl::Time now, AttemptRequest& request) {
+  absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec.secret_file);
+  if (!keys.ok()) return keys.status();
+  const int64_t timestamp = absl::ToUnixSeconds(now);
+  request.head.method = "POST";
+  SetTarget(spec.path, request);
+  http::HeaderList& headers = request.head.headers;
+  headers.Add(HeaderId::kHost, spec.authority);
+  headers.Add(HeaderId::kContentType, "application/json");
+  headers.Add("webhook-id", delivery.id);
+  headers.AddCopy("webhook-timestamp", StrCat(timestamp));
+  headers.AddCopy("webhook-signature",
+                  WebhookSignature(*keys, delivery.id, timestamp, delivery.message->body));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, AttemptRequest* request) {
-  if (delivery.message->kind == delivery::MessageKind::kAsync) {
-    BuildCall(delivery, *request);
+std::string OperationUrl(std::string_view authority, std::string_view id) {
+  return StrCat("http://", authority, kOperations, id);
+}
+
+void BuildStatusRequest(const delivery::ClaimedDelivery& delivery, std::string_view path,
+                        AttemptRequest* request) {
+  request->head.method = "GET";
+  SetTarget(path, *request);
+  AddCallersHeaders(*delivery.message, *request);
+  for (std::string_view name : kOfTheCallOnly) request->head.headers.Remove(name);
+  request->own_body = true;  // empty
+  http::SetFraming(&request->head.headers, request->head.body);
+}
+
+absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                                 std::string_view via, std::string_view operation_authority,
+                                 absl::Time now, AttemptRequest* request) {
+  const delivery::MessageKind kind = delivery.message->kind;
+  if (kind == delivery::MessageKind::kAsync) {
+    BuildCall(delivery, operation_authority, *request);
+  } else if (kind == delivery::MessageKind::kCallback) {
+    absl::Status built = BuildCallback(delivery, spec, now, *request);
+    if (!built.ok()) return built;
   } else {
     BuildEvent(delivery, spec, *request);
+  }
+  if (kind != delivery::MessageKind::kAsync) {
     http::AppendVia(&request->head.headers, http::Version::kHttp11, via);
   }
   http::HeaderList& headers = request->head.headers;
@@ -69,6 +132,7 @@ void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const Attemp
     request->head.body = {http::BodyFraming::kLength, size};
   }
   http::SetFraming(&headers, request->head.body);
+  return absl::OkStatus();
 }
 
 }  // namespace pillion::sidecar

@@ -4,7 +4,10 @@
 #define PILLION_SIDECAR_ACTIONS_ATTEMPT_REQUEST_H_
 
 #include <string>
+#include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "core/http/head.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/delivery/model.h"
@@ -19,10 +22,21 @@ struct AttemptRequest {
   bool own_body = false;
 };
 
+// Where the upstream of an asynchronous call may report progress; `authority` leads to this
+// sidecar.
+std::string OperationUrl(std::string_view authority, std::string_view id);
+
 // Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may
-// move while it is used.
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, AttemptRequest* request);
+// move while it is used. `now` is when a callback is signed. `operation_authority`: see
+// OperationUrl; empty: the upstream is not told. Errors: the secrets of a callback cannot be read.
+absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                                 std::string_view via, std::string_view operation_authority,
+                                 absl::Time now, AttemptRequest* request);
+
+// The same for a GET of `path`, where the upstream of an asynchronous call said that it tells its
+// status or its result: with the caller's headers, but for those about the call's body.
+void BuildStatusRequest(const delivery::ClaimedDelivery& delivery, std::string_view path,
+                        AttemptRequest* request);
 
 }  // namespace pillion::sidecar
 

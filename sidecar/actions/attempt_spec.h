@@ -6,11 +6,26 @@
 #define PILLION_SIDECAR_ACTIONS_ATTEMPT_SPEC_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "sidecar/delivery/model.h"
+
 namespace pillion::sidecar {
+
+// Where the end of an operation is announced, and how.
+struct CallbackSpec {
+  std::string cluster;
+  std::string authority;  // as the Host of the request
+  std::string path;       // with the query
+  std::string secret_file;
+  delivery::RetryPolicy retry;
+  absl::Duration timeout;    // of one attempt
+  absl::Duration retention;  // of the announcement, after its end
+};
 
 struct AttemptSpec {
   // Of an asynchronous call:
@@ -18,10 +33,15 @@ struct AttemptSpec {
   std::vector<uint32_t> retriable_status_codes;
   uint64_t max_result_bytes = 0;
   bool redirect_when_done = false;
+  bool follow_status = false;
+  std::optional<CallbackSpec> callback;
   // Of a message on its way to a subscription:
   std::string path;
   bool structured = false;  // CloudEvents structured mode, else binary
   bool payload = true;
+  // Of a callback, beside `path`:
+  std::string authority;
+  std::string secret_file;
 };
 
 std::string Encode(const AttemptSpec& spec);

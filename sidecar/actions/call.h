@@ -29,6 +29,9 @@ struct Services {
   delivery::Engine& engine;
   std::string_view node_id;
   std::string_view service;  // the service that this sidecar stands next to
+  // Host and port where upstreams reach this sidecar; empty: nobody knows. Set before the first
+  // call.
+  const std::string& operation_authority;
 };
 
 // Belongs to the worker that serves it; lives until its exchange ends.

@@ -20,9 +20,10 @@ delivery::Callback<T> Answering(net::Promise<T> promise) {
 
 net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
-                                                     net::CancelScope& scope) {
+                                                     net::CancelScope& scope, std::string* id) {
   auto [promise, future] = net::MakeFuture<delivery::Accepted>(scope.loop());
-  engine.Accept(std::move(request), Answering(std::move(promise)));
+  std::string made = engine.Accept(std::move(request), Answering(std::move(promise)));
+  if (id != nullptr) *id = std::move(made);
   return future.Get(scope);
 }
 
@@ -53,6 +54,15 @@ net::Task<absl::StatusOr<delivery::MessageView>> Cancel(delivery::Engine& engine
                                                         net::CancelScope& scope) {
   auto [promise, future] = net::MakeFuture<delivery::MessageView>(scope.loop());
   engine.Cancel(std::move(id), Answering(std::move(promise)));
+  return future.Get(scope);
+}
+
+net::Task<absl::StatusOr<delivery::MessageView>> ReportProgress(delivery::Engine& engine,
+                                                                std::string id,
+                                                                int percent_complete,
+                                                                net::CancelScope& scope) {
+  auto [promise, future] = net::MakeFuture<delivery::MessageView>(scope.loop());
+  engine.ReportProgress(std::move(id), percent_complete, Answering(std::move(promise)));
   return future.Get(scope);
 }
 

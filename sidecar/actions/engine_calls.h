@@ -16,9 +16,11 @@
 namespace pillion::sidecar {
 
 // As the engine's functions of these names; the scope only ends the waiting.
+// `id`, if not null, is set at once, to what Engine::Accept returns.
 net::Task<absl::StatusOr<delivery::Accepted>> Accept(delivery::Engine& engine,
                                                      delivery::AcceptRequest request,
-                                                     net::CancelScope& scope);
+                                                     net::CancelScope& scope,
+                                                     std::string* id = nullptr);
 net::Task<absl::StatusOr<std::vector<delivery::Accepted>>> AcceptAll(
     delivery::Engine& engine, std::vector<delivery::AcceptRequest> requests,
     net::CancelScope& scope);
@@ -29,6 +31,11 @@ net::Task<absl::StatusOr<delivery::DeliveryResult>> GetResult(delivery::Engine& 
                                                               net::CancelScope& scope);
 net::Task<absl::StatusOr<delivery::MessageView>> Cancel(delivery::Engine& engine, std::string id,
                                                         net::CancelScope& scope);
+
+net::Task<absl::StatusOr<delivery::MessageView>> ReportProgress(delivery::Engine& engine,
+                                                                std::string id,
+                                                                int percent_complete,
+                                                                net::CancelScope& scope);
 
 // Follows the status of an operation or message from a loop.
 class StatusWatch {

@@ -15,6 +15,7 @@
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/fast_random.h"
+#include "sidecar/actions/accepted.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/forward_config.h"
 #include "sidecar/actions/request_body.h"
@@ -93,6 +94,24 @@ class Forwarding {
     return std::nullopt;
   }
 
+  // What is to be announced even if nobody lives to see the answer is stored first. False when the
+  // caller has been told that it cannot be. REQUIRES: there is an emitter.
+  net::Task<bool> StoreIntents() {
+    net::CancelScope patience(loop_, &scope_);
+    patience.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
+    absl::Status stored = co_await config_.emitter->Prepare(call_, intents_, patience);
+    if (stored.ok()) co_return true;
+    if (call_.scope().canceled()) {
+      call_.record.flag = "DC";
+    } else {
+      co_await FailAccept(call_, stored);
+    }
+    co_return false;
+  }
+
+  // Once the last attempt has ended, with or without an answer. REQUIRES: there is an emitter.
+  void SettleIntents() { config_.emitter->GiveUp(call_, reached_upstream_, intents_); }
+
   // True when another attempt is to follow.
   net::Task<bool> Attempt() {
     ++attempts_;
@@ -115,6 +134,7 @@ class Forwarding {
       try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
     }
     const net::TimePoint sent_at = loop_.now();
+    reached_upstream_ = true;
     http::ClientConnection& connection = lease.connection();
     const http::RequestHead& request = call_.request();
     absl::Status sent = co_await connection.SendHead(request, request.body, body_.first(),
@@ -384,7 +404,7 @@ class Forwarding {
       // upstream is to be told.
       net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
       unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
-      absl::Status emitted = co_await config_.emitter->Emit(call_, head, unhurried);
+      absl::Status emitted = co_await config_.emitter->Emit(call_, head, intents_, unhurried);
       if (!emitted.ok()) {
         const std::string detail =
             StrCat("the upstream answered ", head.status,
@@ -463,6 +483,8 @@ class Forwarding {
   std::string rewritten_path_;
   uint32_t attempts_ = 0;
   bool upgrade_ = false;
+  EmitIntents intents_;
+  bool reached_upstream_ = false;  // or may have
 };
 
 class ForwardAction final : public Action {
@@ -477,7 +499,9 @@ class ForwardAction final : public Action {
       co_return;
     }
     bool again = true;
+    if (config_.emitter != nullptr) again = co_await forwarding.StoreIntents();
     while (again) again = co_await forwarding.Attempt();
+    if (config_.emitter != nullptr) forwarding.SettleIntents();
   }
 
  private:

@@ -1,7 +1,7 @@
 #include "sidecar/actions/operations.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,84 +11,26 @@
 #include "sidecar/actions/accepted.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
+#include "sidecar/actions/collect.h"
 #include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/follow.h"
 #include "sidecar/actions/prefer.h"
 #include "sidecar/actions/result.h"
+#include "sidecar/actions/status_json.h"
 
 namespace pillion::sidecar {
 namespace {
 
 using delivery::DeliveryResult;
-using delivery::DeliveryState;
-using delivery::DeliveryView;
 using delivery::MessageView;
 using http::HeaderId;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kJson = "application/json";
-constexpr std::string_view kResult = "/result";
+constexpr uint64_t kMaxProgressBytes = 4096;
 constexpr net::Duration kMaxWait = std::chrono::seconds(60);
 // A stream of events says something at least this often, so that nobody takes it for dead.
 constexpr net::Duration kHeartbeat = std::chrono::seconds(15);
-
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
-
-bool IsOperation(const MessageView& view) {
-  return view.message.kind == delivery::MessageKind::kAsync;
-}
-
-// The state of the whole: of a message with several deliveries, the least advanced one's.
-std::string_view StateOf(const MessageView& view) {
-  DeliveryState state = DeliveryState::kSucceeded;
-  if (view.deliveries.size() == 1) return delivery::DeliveryStateName(view.deliveries[0].state);
-  for (const DeliveryView& delivery : view.deliveries) {
-    if (delivery.state == DeliveryState::kRunning) return "running";
-    if (delivery.state == DeliveryState::kPending) state = DeliveryState::kPending;
-    const bool worse = state == DeliveryState::kSucceeded && delivery.state > state;
-    if (worse) state = delivery.state;
-  }
-  return delivery::DeliveryStateName(state);
-}
-
-Json DeliveryJson(const DeliveryView& delivery) {
-  Json json;
-  json["startedAt"] = delivery.started_at ? Json(TimeText(*delivery.started_at)) : Json();
-  json["finishedAt"] = delivery.finished_at ? Json(TimeText(*delivery.finished_at)) : Json();
-  json["attempts"] = delivery.attempts;
-  json["nextAttemptAt"] =
-      delivery.next_attempt_at ? Json(TimeText(*delivery.next_attempt_at)) : Json();
-  json["lastStatus"] = delivery.last_status == 0 ? Json() : Json(delivery.last_status);
-  json["error"] = delivery.last_error.empty() ? Json() : Json(delivery.last_error);
-  return json;
-}
-
-std::string StatusJson(const Call& call, const MessageView& view) {
-  const bool operation = IsOperation(view);
-  const std::string path = StrCat(operation ? kOperations : kMessages, view.message.id);
-  Json json;
-  json["id"] = view.message.id;
-  json["status"] = std::string(StateOf(view));
-  json["createdAt"] = TimeText(view.message.created_at);
-  if (operation && !view.deliveries.empty()) {
-    json.update(DeliveryJson(view.deliveries[0]));
-  } else {
-    json["topic"] = view.message.topic;
-    json["deliveries"] = Json::array();
-    for (const DeliveryView& delivery : view.deliveries) {
-      Json entry;
-      entry["id"] = delivery.id;
-      entry["subscription"] = delivery.target.name;
-      entry["status"] = std::string(delivery::DeliveryStateName(delivery.state));
-      entry.update(DeliveryJson(delivery));
-      json["deliveries"].push_back(std::move(entry));
-    }
-  }
-  json["statusUrl"] = UrlOf(call, path);
-  if (operation) json["resultUrl"] = UrlOf(call, StrCat(path, kResult));
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 // `wait=30s` of the query, or Prefer: wait=30; at most kMaxWait.
 net::Duration WaitOf(const http::RequestHead& request) {
@@ -146,6 +88,29 @@ class StatusRequest {
     co_await SendResult(call_, *result);
   }
 
+  // The upstream says how far it is.
+  net::Task<void> Progress() {
+    std::optional<std::string> body = co_await CollectRequestBody(call_, kMaxProgressBytes);
+    if (!body) co_return;
+    const absl::StatusOr<int> percent = ParseProgress(*body);
+    if (!percent.ok()) {
+      const std::string detail(percent.status().message());
+      co_await Fail(call_, 400, "", detail);
+      co_return;
+    }
+    absl::StatusOr<MessageView> view =
+        co_await ReportProgress(call_.services.engine, id_, *percent, call_.scope());
+    if (view.ok()) {
+      http::ResponseHead head;
+      head.status = 204;
+      (void)co_await call_.exchange.SendHead(head, {}, true, call_.scope());
+    } else if (absl::IsFailedPrecondition(view.status())) {
+      co_await Fail(call_, 409, "", "the operation has ended already");
+    } else {
+      co_await FailUnknown(view.status());
+    }
+  }
+
   net::Task<void> Cancel() {
     absl::StatusOr<MessageView> known =
         co_await GetStatus(call_.services.engine, id_, call_.scope());
@@ -156,7 +121,7 @@ class StatusRequest {
     absl::StatusOr<MessageView> view =
         co_await pillion::sidecar::Cancel(call_.services.engine, id_, call_.scope());
     if (view.ok()) {
-      const std::string body = StatusJson(call_, *view) + "\n";
+      const std::string body = Text(*view) + "\n";
       (void)co_await call_.exchange.SendWhole(202, kJson, body, call_.scope());
     } else if (absl::IsFailedPrecondition(view.status())) {
       co_await Fail(call_, 409, "", "the operation has ended already; there is nothing to cancel");
@@ -194,8 +159,21 @@ class StatusRequest {
     co_return last;
   }
 
+  std::string Text(const MessageView& view) {
+    return ToText(StatusJson(view, call_.request().authority));
+  }
+
+  // What has become of the announcement of the operation's end.
+  net::Task<void> AddCallback(std::string id, Json& json) {
+    if (id.empty()) co_return;
+    absl::StatusOr<MessageView> view = co_await GetStatus(call_.services.engine, id, call_.scope());
+    if (view.ok() && view->deliveries.size() == 1) json["callback"] = CallbackJson(*view);
+  }
+
   net::Task<void> SendStatus(const MessageView& view) {
-    const std::string body = StatusJson(call_, view) + "\n";
+    Json json = StatusJson(view, call_.request().authority);
+    if (operation_) co_await AddCallback(view.deliveries[0].callback_id, json);
+    const std::string body = ToText(json) + "\n";
     http::ResponseHead head;
     head.status = 200;
     head.headers.Add(HeaderId::kContentType, kJson);
@@ -229,7 +207,7 @@ class StatusRequest {
       std::string event = ": still here\n\n";
       if (view.ok()) {
         final = view->final();
-        event = StrCat("event: status\ndata: ", StatusJson(call_, *view), "\n\n");
+        event = StrCat("event: status\ndata: ", Text(*view), "\n\n");
       } else if (!absl::IsDeadlineExceeded(view.status())) {
         break;
       }
@@ -244,6 +222,10 @@ class StatusRequest {
 };
 
 }  // namespace
+
+bool IsProgressReport(const Call& call) {
+  return call.path.starts_with(kOperations) && call.exchange.request().method == "PATCH";
+}
 
 net::Task<void> ServeOperations(Call& call) {
   call.record.mode = "status";
@@ -265,9 +247,12 @@ net::Task<void> ServeOperations(Call& call) {
     co_await request.Status();
   } else if (!result && operation && method == "DELETE") {
     co_await request.Cancel();
+  } else if (!result && operation && method == "PATCH") {
+    co_await request.Progress();
   } else {
     http::Problem problem(405, "", StrCat(method, " is not possible here"));
-    problem.headers.emplace_back("allow", operation && !result ? "GET, HEAD, DELETE" : "GET, HEAD");
+    problem.headers.emplace_back("allow",
+                                 operation && !result ? "GET, HEAD, DELETE, PATCH" : "GET, HEAD");
     co_await Fail(call, std::move(problem));
   }
 }

@@ -17,6 +17,7 @@
 #include "sidecar/actions/collect.h"
 #include "sidecar/actions/delay.h"
 #include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/status_json.h"
 #include "sidecar/actions/topic_route.h"
 
 namespace pillion::sidecar {

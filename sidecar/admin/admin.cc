@@ -334,8 +334,9 @@ void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engin
   gauge("pillion_delivery_queued", "Commands that wait for the next commit.", stats.queued);
   gauge("pillion_delivery_store_bytes", "What the store uses of its file.", stats.store_bytes);
   for (const auto& [target, backlog] : engine.backlogs()) {
-    const std::string_view kind =
-        target.kind == delivery::TargetKind::kRoute ? "route" : "subscription";
+    const std::string_view kind = target.kind == delivery::TargetKind::kRoute      ? "route"
+                                  : target.kind == delivery::TargetKind::kCallback ? "callback"
+                                                                                   : "subscription";
     builder.AddGauge("pillion_delivery_backlog", "Deliveries that are accepted and not final.",
                      static_cast<double>(backlog.deliveries),
                      {{"kind", kind}, {"target", target.name}});

@@ -43,6 +43,8 @@ Delivery::Kind ToApi(delivery::MessageKind kind) {
       return Delivery::PUBLISH;
     case delivery::MessageKind::kEmit:
       return Delivery::EMIT;
+    case delivery::MessageKind::kCallback:
+      return Delivery::CALLBACK;
   }
   return Delivery::KIND_UNSPECIFIED;
 }
@@ -109,7 +111,7 @@ absl::Status SetEnums(const api::v1::DeliveryFilter& filter, delivery::DeliveryF
                                               DeliveryState::kSucceeded, DeliveryState::kFailed,
                                               DeliveryState::kCanceled,  DeliveryState::kExpired};
   static constexpr MessageKind kKinds[] = {MessageKind::kAsync, MessageKind::kPublish,
-                                           MessageKind::kEmit};
+                                           MessageKind::kEmit, MessageKind::kCallback};
   static constexpr FailureReason kReasons[] = {FailureReason::kRejected,
                                                FailureReason::kRetriesExhausted};
   absl::Status status = SetEnum(filter.state(), kStates, "state", result.state);
@@ -126,7 +128,7 @@ Delivery ToApi(const delivery::MessageSummary& message, const delivery::Delivery
   result.set_message_id(message.id);
   result.set_kind(ToApi(message.kind));
   result.set_state(ToApi(delivery.state));
-  if (delivery.target.kind == delivery::TargetKind::kRoute) {
+  if (delivery.target.kind != delivery::TargetKind::kSubscription) {
     result.set_route(delivery.target.name);
   } else {
     result.set_subscription(delivery.target.name);
@@ -138,6 +140,7 @@ Delivery ToApi(const delivery::MessageSummary& message, const delivery::Delivery
   result.set_path(Utf8(message.path_and_query));
   if (delivery.ordering_key) result.set_key(Utf8(*delivery.ordering_key));
   result.set_behind_key(delivery.behind_key);
+  result.set_held(delivery.held);
   if (delivery.reason != delivery::FailureReason::kNone) result.set_reason(ToApi(delivery.reason));
   result.set_attempts(static_cast<uint32_t>(delivery.attempts));
   *result.mutable_created_at() = ToApi(message.created_at);
@@ -177,7 +180,10 @@ absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& 
     status.Update(absl::InvalidArgumentError(
         "filter: no delivery has a route and a subscription; name one of them"));
   }
-  if (!filter.route().empty()) result.target = {TargetKind::kRoute, filter.route()};
+  if (!filter.route().empty()) {
+    const bool callbacks = filter.kind() == Delivery::CALLBACK;
+    result.target = {callbacks ? TargetKind::kCallback : TargetKind::kRoute, filter.route()};
+  }
   if (!filter.subscription().empty()) {
     result.target = {TargetKind::kSubscription, filter.subscription()};
   }

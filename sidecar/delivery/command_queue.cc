@@ -27,6 +27,7 @@ bool IsAccept(const Command& command) {
 // Those that nobody waits for, and whose number is limited elsewhere.
 bool IsUnlimited(const Command& command) {
   return std::holds_alternative<CompleteCommand>(command) ||
+         std::holds_alternative<HeldCommand>(command) ||
          std::holds_alternative<UnwatchCommand>(command) ||
          std::holds_alternative<HurryCommand>(command) ||
          std::holds_alternative<ClusterLimitsCommand>(command);

@@ -36,6 +36,17 @@ struct CancelCommand {
   std::string id;
   Callback<MessageView> done;
 };
+// What becomes of a held message.
+struct HeldCommand {
+  std::string id;
+  bool discard = false;
+  std::string attributes;  // instead of those it has; empty: it keeps them
+};
+struct ProgressCommand {
+  std::string id;
+  int percent_complete = 0;
+  Callback<MessageView> done;
+};
 struct HurryCommand {
   std::string cluster;
 };
@@ -69,9 +80,10 @@ struct ChangeCommand {
   Callback<ChangeSummary> done;
 };
 
-using Command = std::variant<AcceptCommand, AcceptAllCommand, CompleteCommand, CancelCommand,
-                             HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand,
-                             WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+using Command =
+    std::variant<AcceptCommand, AcceptAllCommand, CompleteCommand, HeldCommand, CancelCommand,
+                 ProgressCommand, HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand,
+                 WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

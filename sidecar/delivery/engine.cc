@@ -31,6 +31,9 @@ absl::Status CheckRequest(const AcceptRequest& request) {
     return absl::InvalidArgumentError(absl::StrCat(
         "an asynchronous call has one delivery, this one has ", request.deliveries.size()));
   }
+  if (request.message.kind == MessageKind::kAsync && request.held) {
+    return absl::InvalidArgumentError("an asynchronous call cannot be held");
+  }
   return absl::OkStatus();
 }
 
@@ -115,15 +118,28 @@ void Engine::Ask(SomeCommand some_command) {
   if (!refused.ok()) std::get<SomeCommand>(command).done(std::move(refused));
 }
 
-void Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
+std::string Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
   if (absl::Status bad = CheckRequest(request); !bad.ok()) {
     done(std::move(bad));
-    return;
+    return "";
   }
   const absl::Time now = clock_->Now();
   AcceptCommand command = WithIds(std::move(request), now, *random_);
+  std::string id = command.request.message.id;
   command.done = std::move(done);
   Ask(std::move(command));
+  return id;
+}
+
+void Engine::Release(std::string id, std::string attributes) {
+  Command command = HeldCommand{std::move(id), /*discard=*/false, std::move(attributes)};
+  // After Stop() it is for the next process.
+  queue_->Push(command).IgnoreError();
+}
+
+void Engine::Discard(std::string id) {
+  Command command = HeldCommand{std::move(id), /*discard=*/true, ""};
+  queue_->Push(command).IgnoreError();
 }
 
 void Engine::AcceptAll(std::vector<AcceptRequest> requests, Callback<std::vector<Accepted>> done) {
@@ -176,6 +192,10 @@ void Engine::GetResult(std::string id, Callback<DeliveryResult> done) {
 
 void Engine::Cancel(std::string id, Callback<MessageView> done) {
   Ask(CancelCommand{std::move(id), std::move(done)});
+}
+
+void Engine::ReportProgress(std::string id, int percent_complete, Callback<MessageView> done) {
+  Ask(ProgressCommand{std::move(id), percent_complete, std::move(done)});
 }
 
 WatchId Engine::Watch(std::string id, Callback<MessageView> on_change) {

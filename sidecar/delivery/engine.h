@@ -11,6 +11,9 @@
 //    commit.
 //  - At least once: a delivery that was running when the process died runs again.
 //  - Limits (of a target, of a cluster, of a key, of the whole) hold; targets take turns.
+//  - A message that is accepted as held is as durable, but nobody gets it before Release(). What is
+//  still held when
+//    the process ends is released by the next one: held means "this may have happened".
 //  - If the store fails (disk full, input/output error) the ones who asked get the error and
 //  nothing of what they
 //    asked has happened; the outcome of an attempt is kept in memory and stored as soon as that is
@@ -67,7 +70,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Recovers what the last process left (running becomes pending, due now) and starts. The hooks
+  // Recovers what the last process left (running becomes pending, due now; what is held is
+  // released) and starts. The hooks
   // may be called before this returns. Every dispatched delivery must be answered by one
   // Complete(), also after an abort. REQUIRES: called once, and OK before anything else is asked.
   absl::Status Start(std::function<void(ClaimedDelivery)> dispatch,
@@ -86,7 +90,16 @@ class Engine {
   // AlreadyExists: the idempotency key was used with another request (its fingerprint differs).
   // FailedPrecondition: the backlog of one of its targets is full; none of them gets it.
   // ResourceExhausted: the store is, or the queue for the next commit.
-  void Accept(AcceptRequest request, Callback<Accepted> done);
+  // Returns the id that the message will have, unless its idempotency key is known.
+  std::string Accept(AcceptRequest request, Callback<Accepted> done);
+
+  // What becomes of a message that was accepted as held; may be asked before that was answered.
+  // Never refused, and done as soon as the store can: nobody needs to wait, as a process that ends
+  // before has lost nothing. Of no effect if it is not held (any more).
+  // Release: it is delivered, with other `attributes` if they are not empty.
+  void Release(std::string id, std::string attributes);
+  // Discard: it is deleted, as if it had not been accepted.
+  void Discard(std::string id);
 
   // Several messages, of which all become durable or none; without idempotency keys. What it
   // replies is in the order given. OutOfRange: they have more than max_batch_bytes together.
@@ -112,6 +125,9 @@ class Engine {
   // Cancels what is not final of it, and aborts what runs. NotFound; FailedPrecondition: all is
   // final already.
   void Cancel(std::string id, Callback<MessageView> done);
+
+  // Notes how far an operation is, 0 to 100. NotFound; FailedPrecondition: it has ended.
+  void ReportProgress(std::string id, int percent_complete, Callback<MessageView> done);
 
   // Calls `on_change` with the present status, and again after each change until all is final
   // (which is the last call) or Unwatch. An error ends the watch: NotFound, ResourceExhausted (too

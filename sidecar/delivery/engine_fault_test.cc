@@ -227,6 +227,28 @@ TEST(EngineFaults, AnOutcomeThatCannotBeStoredIsKeptUntilItCan) {
   });
 }
 
+TEST(EngineFaults, WhatBecomesOfHeldMessagesWaitsUntilItCanBeStored) {
+  InChild([] {
+    EngineHarness harness;
+    AcceptRequest held = Publication("topic", {"a"});
+    held.held = true;
+    const auto happened = harness.Accept(held);
+    const auto did_not = harness.Accept(held);
+    LimitFiles(kNothing);
+    harness.engine->Release(happened->id, "");
+    harness.engine->Discard(did_not->id);
+    const size_t attempts = harness.AttemptsWaiting();
+    const absl::StatusOr<Accepted> refused = harness.Accept(held);
+    LimitFiles(kUnlimited);
+    EXPECT_EQ(attempts, 0u);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted) << refused.status();
+    harness.clock.Advance(absl::Seconds(5));
+    EXPECT_EQ(harness.NextAttempt().message->id, happened->id);
+    EXPECT_TRUE(absl::IsNotFound(harness.Get(did_not->id).status()));
+    EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  });
+}
+
 TEST(EngineFaults, AnswersThatWaitForTheStoreHaveALimit) {
   InChild([] {
     EngineOptions options;

@@ -6,6 +6,9 @@
 //
 //   pending -> running -> succeeded | failed (dead letter) | canceled | expired
 //
+// A message can be *held*: it is stored, but its deliveries are not due before it is released, and
+// it goes without a trace if it is discarded.
+//
 // Plain values: no threads, no locks. Instants are kept to the millisecond.
 #ifndef PILLION_SIDECAR_DELIVERY_MODEL_H_
 #define PILLION_SIDECAR_DELIVERY_MODEL_H_
@@ -24,8 +27,8 @@
 namespace pillion::delivery {
 
 // The numbers of these enumerations are in the database: they never change their meaning.
-enum class MessageKind { kAsync = 0, kPublish = 1, kEmit = 2 };
-enum class TargetKind { kRoute = 0, kSubscription = 1 };
+enum class MessageKind { kAsync = 0, kPublish = 1, kEmit = 2, kCallback = 3 };
+enum class TargetKind { kRoute = 0, kSubscription = 1, kCallback = 2 };
 enum class DeliveryState {
   kPending = 1,
   kRunning = 2,
@@ -48,8 +51,9 @@ std::string_view DeliveryStateName(DeliveryState state);
 std::optional<DeliveryState> ParseDeliveryState(std::string_view name);
 constexpr bool IsFinal(DeliveryState state) { return state >= DeliveryState::kSucceeded; }
 
-// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription. Limits count
-// by target, and targets take turns, so that one that is slow or dead never holds up another.
+// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription, or whoever
+// hears of the ends of a route's operations (its callback). Limits count by target, and targets
+// take turns, so that one that is slow or dead never holds up another.
 struct Target {
   TargetKind kind = TargetKind::kRoute;
   std::string name;
@@ -99,6 +103,8 @@ struct DeliverySpec {
   absl::Duration retention = absl::Hours(24);
   absl::Duration dead_letter_retention = absl::InfiniteDuration();
   int concurrency = 0;  // not started while this many of its target are running; 0: no limit
+  // Of an asynchronous call: its end is announced, see EngineOptions::callback_of.
+  bool callback = false;
   std::string extra;
 };
 
@@ -149,6 +155,9 @@ struct ClaimedDelivery {
   std::optional<std::string> ordering_key;
   DeliverySpec spec;
   int attempt = 1;
+  // AttemptOutcome::resume of the outcome before; then the message comes without its body. Empty:
+  // from the beginning.
+  std::string resume;
 };
 
 // How an attempt ended.
@@ -159,10 +168,14 @@ struct AttemptOutcome {
     kPermanentFailure,  // -> failed
     kAborted,           // stopped by us (shutdown): -> pending, and the attempt does not count
     kPostponed,  // it could not be sent: -> pending, and it does not count, so goes on for ever
+    kContinue,   // the destination works on: -> pending; the next one continues from `resume`, and
+                 // is no attempt of its own
   };
   Verdict verdict = Verdict::kSuccess;
-  // kRetry: at least so long, up to max_interval. kPostponed: just so long.
+  // kRetry: at least so long, up to max_interval. kPostponed, kContinue: just so long.
   absl::Duration retry_after = absl::ZeroDuration();
+  std::string resume;  // kContinue: what the next one has to know, not empty; the engine keeps it
+  std::optional<int> percent_complete;  // kContinue: 0 to 100, if it is known
   Answer answer;
   std::string error;  // for a person; what went wrong if there was no answer
 };
@@ -174,14 +187,18 @@ struct DeliveryView {
   std::optional<std::string> ordering_key;
   DeliveryState state = DeliveryState::kPending;
   bool behind_key = false;  // pending because an earlier delivery of its key is not final
+  bool held = false;        // pending because its message is held
+  bool continues = false;   // not final, and the destination works on it (kContinue)
   FailureReason reason = FailureReason::kNone;
   int attempts = 0;                           // begun so far
-  std::optional<absl::Time> next_attempt_at;  // pending and not behind its key
+  std::optional<absl::Time> next_attempt_at;  // pending, not behind its key and not held
   std::optional<absl::Time> started_at;       // of the latest attempt
   std::optional<absl::Time> finished_at;
-  int last_status = 0;  // 0: none yet, or no answer
+  std::optional<int> percent_complete;  // 0 to 100, as the destination has said last
+  int last_status = 0;                  // 0: none yet, or no answer
   std::string last_error;
-  std::string extra;  // DeliverySpec::extra
+  std::string callback_id;  // of the message that announces the end; empty: there is none (yet)
+  std::string extra;        // DeliverySpec::extra
 };
 
 // Everything about a message but its content.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@
 #include "sidecar/delivery/model.h"
 
 namespace pillion::delivery {
+
+struct AcceptRequest;
 
 struct EngineOptions {
   std::string owner = "sidecar";  // who claims deliveries: unique among those that share a store
@@ -35,6 +38,11 @@ struct EngineOptions {
   absl::Duration lease_grace = absl::Seconds(30);
   // An operation's status outlives its result by the result's retention, but not by more than this.
   absl::Duration max_status_retention = absl::Hours(24);
+  // The message (MessageKind::kCallback) that announces the end of an operation whose
+  // DeliverySpec::callback is set; it is stored in the transaction that ends the operation, so that
+  // there is none without the other. Nothing: it is not announced. Called on the engine's thread;
+  // must be quick.
+  std::function<std::optional<AcceptRequest>(const MessageView& operation)> callback_of;
 };
 
 template <typename Reply>
@@ -45,6 +53,9 @@ struct AcceptRequest {
   // Exactly one for MessageKind::kAsync; any number, also none, for a message.
   std::vector<NewDelivery> deliveries;
   std::optional<Idempotency> idempotency;
+  // Stored, but not delivered before Engine::Release(); after the end of the process the next one
+  // releases it. Not for MessageKind::kAsync.
+  bool held = false;
   // Deliveries that are not final after this become `expired`.
   absl::Duration expires_after = absl::InfiniteDuration();
 };
@@ -116,7 +127,7 @@ using WatchId = uint64_t;
 
 // Totals count since the start; the others are of now.
 struct EngineStats {
-  int64_t accepted = 0;  // messages
+  int64_t accepted = 0;  // messages; a held one counts when it is released
   int64_t repeated = 0;  // accepts answered by their idempotency key
   // Accepts that were refused because too much waits for the next commit, because a target's
   // backlog or because the store is full.

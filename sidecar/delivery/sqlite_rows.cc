@@ -5,6 +5,20 @@
 
 namespace pillion::delivery {
 
+int StateNumber(Placement placement) {
+  switch (placement) {
+    case Placement::kRunning:
+      return static_cast<int>(DeliveryState::kRunning);
+    case Placement::kDue:
+      return static_cast<int>(DeliveryState::kPending);
+    case Placement::kBehindKey:
+      return kBehindKeyState;
+    case Placement::kHeld:
+      return kHeldState;
+  }
+  return kBehindKeyState;
+}
+
 int64_t EncodeDuration(absl::Duration duration) {
   if (duration == absl::InfiniteDuration()) return -1;
   return std::max<int64_t>(absl::ToInt64Milliseconds(duration), 0);
@@ -26,7 +40,9 @@ StoredDelivery ReadDelivery(const Query& query, int first) {
   view.ordering_key = query.GetOptionalText(column++);
   const int64_t state = query.GetInt(column++);
   view.behind_key = state == kBehindKeyState;
-  view.state = view.behind_key ? DeliveryState::kPending : static_cast<DeliveryState>(state);
+  view.held = state == kHeldState;
+  view.state =
+      view.behind_key || view.held ? DeliveryState::kPending : static_cast<DeliveryState>(state);
   view.attempts = static_cast<int>(query.GetInt(column++));
   view.next_attempt_at = query.GetOptionalTime(column++);
   view.started_at = query.GetOptionalTime(column++);
@@ -42,6 +58,12 @@ StoredDelivery ReadDelivery(const Query& query, int first) {
   spec.retention = DecodeDuration(query.GetInt(column++));
   spec.dead_letter_retention = DecodeDuration(query.GetInt(column++));
   spec.concurrency = static_cast<int>(query.GetInt(column++));
+  const std::optional<std::string> callback = query.GetOptionalText(column++);
+  spec.callback = callback.has_value();
+  view.callback_id = callback.value_or("");
+  view.continues = query.GetInt(column++) != 0;
+  if (!query.IsNull(column)) view.percent_complete = static_cast<int>(query.GetInt(column));
+  ++column;
   spec.extra = query.GetText(column++);
   view.extra = spec.extra;
   delivery.ref.target = view.target;

@@ -11,9 +11,11 @@
 
 namespace pillion::delivery {
 
-// delivery.state of a delivery that waits behind its key; the other numbers are those of
+// delivery.state of a delivery that waits behind its key or is held; the other numbers are those of
 // DeliveryState.
 inline constexpr int kBehindKeyState = 0;
+inline constexpr int kHeldState = -1;
+int StateNumber(Placement placement);
 
 // A delivery (as d) with its target (as t), then its message (as m).
 #define PILLION_DELIVERY_COLUMNS                                                              \
@@ -21,12 +23,12 @@ inline constexpr int kBehindKeyState = 0;
   " d.started_at, d.finished_at, d.reason, d.last_status, d.last_error, d.num_retries, "      \
   "d.base_interval,"                                                                          \
   " d.max_interval, d.attempt_timeout, d.retention, d.dead_letter_retention, d.concurrency, " \
-  "d.extra"
+  "d.callback, d.resume IS NOT NULL, d.percent_complete, d.extra"
 #define PILLION_SUMMARY_COLUMNS                                                               \
   "m.seq, m.id, m.kind, m.topic, m.method, m.path, m.authority, m.created_at, m.expires_at, " \
   "m.forgotten"
 #define PILLION_ENTRY_COLUMNS PILLION_DELIVERY_COLUMNS ", m.id, m.kind"
-inline constexpr int kDeliveryColumns = 22;
+inline constexpr int kDeliveryColumns = 25;
 inline constexpr int kSummaryColumns = 10;
 inline constexpr int kEntryColumns = kDeliveryColumns + 2;
 

@@ -23,10 +23,10 @@ constexpr int kApplicationId = 0x50696c6e;
 // asynchronous call's single delivery has the number s itself, and `ordinal` is the difference. So
 // neither needs an index on the other.
 //
-// delivery.state: 0 pending behind an earlier one of its key, 1 pending, 2 running, 3 succeeded, 4
-// failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final, when it may
-// be forgotten; 0 when that time is over but other deliveries of the message are still needed; NULL
-// for never.
+// delivery.state: -1 held, 0 pending behind an earlier one of its key, 1 pending, 2 running, 3
+// succeeded, 4 failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final,
+// when it may be forgotten; 0 when that time is over but other deliveries of the message are still
+// needed; NULL for never.
 constexpr char kTables[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
@@ -119,9 +119,18 @@ UPDATE target SET (pending, pending_bytes) = (SELECT count(*), coalesce(sum(byte
   FROM delivery WHERE state <= 2 AND target = target.id);
 )sql";
 
+// delivery.callback: the id of the message that announces the end of the operation; '' if it has
+// not ended, NULL if it is not to be announced. delivery.resume: what the next attempt continues
+// from; NULL: from the beginning. From here on deliveries can be held.
+constexpr char kFollowing[] = R"sql(
+ALTER TABLE delivery ADD COLUMN callback TEXT;
+ALTER TABLE delivery ADD COLUMN resume BLOB;
+ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;
+)sql";
+
 // Each brings the file from one version to the next, the first an empty one to version 1. What was
 // released is not changed any more: what is new becomes a step at the end.
-constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog};
+constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog, kFollowing};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
@@ -187,9 +196,7 @@ absl::Status CheckSchema(Database& database) {
     return absl::FailedPreconditionError(
         absl::StrCat("store ", database.path(), ": has schema version ", version,
                      ", and this program knows version ", kSchemaVersion,
-                     version > kSchemaVersion
-                         ? " only; start the newer program that wrote it, or set another store path"
-                         : "; move it away, or set another store path"));
+                     " only; start the newer program that wrote it, or set another store path"));
   }
   return BringUpToDate(database, version);
 }

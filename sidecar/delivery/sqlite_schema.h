@@ -9,7 +9,7 @@
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // Opens `path`, creates the tables if it is new, brings them up to date if an older Pillion made
 // them, and takes SQLite's exclusive lock. Commits are durable from here on (WAL,

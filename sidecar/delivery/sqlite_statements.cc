@@ -48,13 +48,19 @@ constexpr Source kSources[] = {
      "due_at, deadline_at,"
      " started_at, reason, last_status, last_error, lease_owner, lease_until, num_retries, "
      "base_interval,"
-     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, extra, "
-     "not_before, bytes)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, callback, "
+     "extra, not_before, bytes)"
+     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
     {&S::key_is_busy,
-     "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
-     "ordering_key = ?"
+     "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
+     "target = ? AND ordering_key = ?"
      " LIMIT 1"},
+
+    {&S::held_messages,
+     "SELECT DISTINCT m.id FROM delivery d CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
+     " WHERE d.state <= 2 AND d.state = -1 ORDER BY m.seq"},
+    {&S::set_attributes, "UPDATE message SET attributes = ? WHERE seq = ?"},
+    {&S::wait_behind, "UPDATE delivery SET state = 0 WHERE seq = ?"},
 
     {&S::recover,
      "UPDATE delivery SET state = 1, due_at = ?, lease_owner = NULL, lease_until = NULL"
@@ -65,20 +71,24 @@ constexpr Source kSources[] = {
      " CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.state <= 2 AND d.state = 1 AND d.target = ? ORDER BY d.due_at, d.seq LIMIT 1"},
     {&S::claim,
-     "UPDATE delivery SET state = 2, attempts = attempts + 1, due_at = NULL, started_at = ?1, "
-     "lease_owner = ?2,"
+     "UPDATE delivery SET state = 2, attempts = attempts + (resume IS NULL), due_at = NULL, "
+     "started_at = CASE WHEN resume IS NULL THEN ?1 ELSE started_at END, lease_owner = ?2,"
      " lease_until = CASE WHEN attempt_timeout >= 0 THEN ?1 + attempt_timeout + ?3 END WHERE seq = "
      "?4 AND state = 1"
      " RETURNING seq"},
     {&S::load_claimed,
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS
-     ", m.attributes, m.headers, m.body"
+     ", m.attributes, m.headers, CASE WHEN d.resume IS NULL THEN m.body ELSE x'' END, "
+     "coalesce(d.resume, x'')"
      " FROM delivery d JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.seq = ?"},
     {&S::reschedule,
-     "UPDATE delivery SET state = 1, due_at = ?, not_before = ?, attempts = attempts - ?, "
-     "last_status = ?, last_error = ?,"
+     "UPDATE delivery SET state = 1, due_at = ?, not_before = ?, attempts = attempts - "
+     "CASE WHEN resume IS NULL THEN ? ELSE 0 END, last_status = ?, last_error = ?,"
      " lease_owner = NULL, lease_until = NULL WHERE seq = ?"},
+
+    {&S::set_resume, "UPDATE delivery SET resume = ? WHERE seq = ?"},
+    {&S::set_progress, "UPDATE delivery SET percent_complete = ? WHERE seq = ?"},
 
     {&S::resting,
      "SELECT d.seq, d.due_at, t.kind, t.name FROM delivery d CROSS JOIN target t ON t.id = d.target"
@@ -90,21 +100,23 @@ constexpr Source kSources[] = {
     {&S::finish,
      "UPDATE delivery SET state = ?, reason = ?, due_at = NULL, deadline_at = ?, finished_at = ?,"
      " last_status = coalesce(?, last_status), last_error = coalesce(?, last_error),"
-     " lease_owner = NULL, lease_until = NULL WHERE seq = ? RETURNING bytes"},
+     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ? RETURNING bytes"},
     {&S::put_result,
      "INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES(?, ?, ?, ?)"},
     {&S::delete_result, "DELETE FROM result WHERE seq = ?"},
     {&S::first_of_key,
-     "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND target = ? AND "
-     "ordering_key = ?"
+     "SELECT seq FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
+     "target = ? AND ordering_key = ?"
      " ORDER BY seq LIMIT 1"},
     {&S::let_go,
      "UPDATE delivery SET state = 1, due_at = max(?, coalesce(not_before, 0)) WHERE seq = ?"
      " RETURNING due_at"},
+    {&S::set_callback, "UPDATE delivery SET callback = ? WHERE seq = ?"},
     // The lifetime starts again: as long as it was at acceptance.
     {&S::replay,
      "UPDATE delivery SET state = ?1, attempts = 0, due_at = ?2, not_before = ?3, started_at = "
      "NULL, finished_at = NULL, reason = 0,"
+     " callback = CASE WHEN callback IS NOT NULL THEN '' END, percent_complete = NULL,"
      " deadline_at = ?3 + (SELECT expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
      " WHERE seq = ?4 RETURNING bytes"},

@@ -14,8 +14,10 @@ struct SqliteStatements {
   Statement find_target, insert_target, all_targets, all_backlogs, set_backlog;
   Statement page_count, free_page_count;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
-  Statement recover, next_due, claim, load_claimed, reschedule, resting, end_rest;
-  Statement state_of, finish, put_result, delete_result, first_of_key, let_go, replay;
+  Statement held_messages, set_attributes, wait_behind;
+  Statement recover, next_due, claim, load_claimed, reschedule, set_resume, set_progress, resting,
+      end_rest;
+  Statement state_of, finish, put_result, delete_result, first_of_key, let_go, set_callback, replay;
   Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
       set_deadline;
   Statement still_needed, count_failed, delete_message, delete_deliveries, delete_results,

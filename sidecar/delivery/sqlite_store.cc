@@ -55,18 +55,6 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
-int StateNumber(Placement placement) {
-  switch (placement) {
-    case Placement::kRunning:
-      return static_cast<int>(DeliveryState::kRunning);
-    case Placement::kDue:
-      return static_cast<int>(DeliveryState::kPending);
-    case Placement::kBehindKey:
-      return kBehindKeyState;
-  }
-  return kBehindKeyState;
-}
-
 }  // namespace
 
 SqliteStore::SqliteStore(FileLock lock, Database database)
@@ -161,12 +149,14 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
                                                              const Message& message,
                                                              const NewDelivery& delivery,
                                                              std::string_view id,
-                                                             const Lease* lease) {
+                                                             const Lease* lease, bool held) {
   PILLION_ASSIGN_OR_RETURN(const int64_t target, TargetNumber(delivery.target));
   const int64_t bytes = SizeOf(message);
   InsertedDelivery inserted;
-  inserted.placement = lease != nullptr ? Placement::kRunning : Placement::kDue;
-  if (delivery.ordering_key.has_value()) {
+  inserted.placement = held               ? Placement::kHeld
+                       : lease != nullptr ? Placement::kRunning
+                                          : Placement::kDue;
+  if (!held && delivery.ordering_key.has_value()) {
     PILLION_ASSIGN_OR_RETURN(const bool busy, KeyIsBusy(target, *delivery.ordering_key));
     if (busy) inserted.placement = Placement::kBehindKey;
   }
@@ -191,8 +181,13 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   query.Int(spec.retry.num_retries).Int(EncodeDuration(spec.retry.base_interval));
   query.Int(EncodeDuration(spec.retry.max_interval)).Int(EncodeDuration(spec.attempt_timeout));
   query.Int(EncodeDuration(spec.retention)).Int(EncodeDuration(spec.dead_letter_retention));
-  query.Int(spec.concurrency).Blob(spec.extra).Time(not_before).Int(bytes);
-  PILLION_RETURN_IF_ERROR(query.Run());
+  query.Int(spec.concurrency);
+  if (spec.callback) {
+    query.Text("");
+  } else {
+    query.Null();
+  }
+  PILLION_RETURN_IF_ERROR(query.Blob(spec.extra).Time(not_before).Int(bytes).Run());
   PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, bytes));
   return inserted;
 }
@@ -200,7 +195,10 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
 // --- Scheduling ---
 
 absl::Status SqliteStore::Recover(absl::Time now) {
-  return Query(database_, statements_->recover).Time(now).Run();
+  PILLION_RETURN_IF_ERROR(Query(database_, statements_->recover).Time(now).Run());
+  PILLION_ASSIGN_OR_RETURN(const std::vector<std::string> held, HeldMessages());
+  for (const std::string& id : held) PILLION_RETURN_IF_ERROR(Release(id, "", now).status());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<TargetDue>> SqliteStore::PendingTargets() {
@@ -258,6 +256,7 @@ absl::StatusOr<std::optional<ClaimedDelivery>> SqliteStore::Claim(RowId row, abs
   claimed.ordering_key = std::move(stored.view.ordering_key);
   claimed.spec = std::move(stored.spec);
   claimed.attempt = stored.view.attempts;
+  claimed.resume = load.GetText(kDeliveryColumns + kSummaryColumns + 3);
   return claimed;
 }
 
@@ -271,6 +270,14 @@ absl::Status SqliteStore::Reschedule(RowId row, const Rest& rest, bool counts, i
       .Text(last_error)
       .Int(row)
       .Run();
+}
+
+absl::Status SqliteStore::SetResume(RowId row, std::string_view resume) {
+  return Query(database_, statements_->set_resume).Blob(resume).Int(row).Run();
+}
+
+absl::Status SqliteStore::SetProgress(RowId row, int percent_complete) {
+  return Query(database_, statements_->set_progress).Int(percent_complete).Int(row).Run();
 }
 
 absl::StatusOr<std::vector<Target>> SqliteStore::MakeDue(std::string_view cluster, absl::Time now,
@@ -325,11 +332,15 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
   return LetNextOfKeyGo(delivery, ending.at);
 }
 
+absl::Status SqliteStore::SetCallback(RowId row, std::string_view message_id) {
+  return Query(database_, statements_->set_callback).Text(message_id).Int(row).Run();
+}
+
 absl::StatusOr<bool> SqliteStore::HoldsUpItsKey(const DeliveryRef& delivery) {
   if (!delivery.ordering_key.has_value()) return false;
   Query query(database_, statements_->state_of);
   PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(delivery.row).Next());
-  return found && query.GetInt(0) != kBehindKeyState;
+  return found && query.GetInt(0) > kBehindKeyState;
 }
 
 absl::StatusOr<std::optional<absl::Time>> SqliteStore::LetNextOfKeyGo(const DeliveryRef& finished,

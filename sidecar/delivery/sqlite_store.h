@@ -47,10 +47,15 @@ class SqliteStore : public Store {
   absl::StatusOr<InsertedDelivery> InsertDelivery(RowId message_row, size_t index,
                                                   const Message& message,
                                                   const NewDelivery& delivery, std::string_view id,
-                                                  const Lease* lease) override;
+                                                  const Lease* lease, bool held) override;
   absl::StatusOr<Backlog> BacklogOf(const Target& target) override;
   std::vector<TargetBacklog> TakeChangedBacklogs() override;
   absl::StatusOr<int64_t> UsedBytes() override;
+
+  absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
+                                                                std::string_view attributes,
+                                                                absl::Time now) override;
+  absl::StatusOr<int64_t> Discard(std::string_view message_id) override;
 
   absl::Status Recover(absl::Time now) override;
   absl::StatusOr<std::vector<TargetDue>> PendingTargets() override;
@@ -59,10 +64,13 @@ class SqliteStore : public Store {
                                                        const Lease& lease) override;
   absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                           std::string_view last_error) override;
+  absl::Status SetResume(RowId row, std::string_view resume) override;
+  absl::Status SetProgress(RowId row, int percent_complete) override;
   absl::StatusOr<std::vector<Target>> MakeDue(std::string_view cluster, absl::Time now,
                                               RestCursor& after, size_t limit) override;
   absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                    const Ending& ending) override;
+  absl::Status SetCallback(RowId row, std::string_view message_id) override;
   absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) override;
   absl::StatusOr<Deleted> Drop(RowId row, absl::Time now) override;
 
@@ -102,6 +110,7 @@ class SqliteStore : public Store {
   // By -1 or 1 delivery with so many bytes.
   absl::Status ChangeBacklog(const Target& target, int deliveries, int64_t bytes);
   absl::StatusOr<bool> KeyIsBusy(int64_t target, std::string_view key);
+  absl::StatusOr<std::vector<std::string>> HeldMessages();
   absl::StatusOr<bool> HoldsUpItsKey(const DeliveryRef& delivery);
   absl::StatusOr<std::optional<absl::Time>> LetNextOfKeyGo(const DeliveryRef& finished,
                                                            absl::Time now);

@@ -36,8 +36,8 @@ bool Is(const Query& row, Column column, const std::optional<std::string>& wante
 bool IsInState(const Query& row, const DeliveryFilter& filter) {
   const int64_t number = row.GetInt(kState);
   if (filter.unfinished && number >= static_cast<int64_t>(DeliveryState::kSucceeded)) return false;
-  return (filter.state == DeliveryState::kPending && number == kBehindKeyState) ||
-         Is(row, kState, filter.state);
+  const bool waits = number == kBehindKeyState || number == kHeldState;
+  return (filter.state == DeliveryState::kPending && waits) || Is(row, kState, filter.state);
 }
 
 // Most rows of a scan do not match: numbers first.

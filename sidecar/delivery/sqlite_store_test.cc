@@ -85,9 +85,10 @@ TEST(SqliteStore, KeepsWhatWasCommittedAndNothingElse) {
     ASSERT_TRUE((*store)->Begin().ok());
     const auto row = (*store)->InsertMessage(SomeMessage("kept"), nullptr, 1);
     ASSERT_TRUE(row.ok()) << row.status();
-    ASSERT_TRUE((*store)
-                    ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr)
-                    .ok());
+    ASSERT_TRUE(
+        (*store)
+            ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
+            .ok());
     ASSERT_TRUE((*store)->Commit().ok());
     ASSERT_TRUE((*store)->Begin().ok());
     ASSERT_TRUE((*store)->InsertMessage(SomeMessage("undone"), nullptr, 0).ok());
@@ -114,7 +115,7 @@ TEST(SqliteStore, AClaimRecordsWhoHoldsItAndUntilWhen) {
     ASSERT_TRUE((*store)->Begin().ok());
     const auto row = (*store)->InsertMessage(SomeMessage("m"), nullptr, 1);
     const auto delivery =
-        (*store)->InsertDelivery(*row, 0, SomeMessage("m"), SomeDelivery(), "m", nullptr);
+        (*store)->InsertDelivery(*row, 0, SomeMessage("m"), SomeDelivery(), "m", nullptr, false);
     const Lease lease = {"web-1", absl::Seconds(30)};
     EXPECT_TRUE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
     // It is not pending any more.
@@ -166,8 +167,8 @@ TEST(SqliteStore, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("schema version 99"),
-                    HasSubstr("knows version 3"), HasSubstr("newer program")));
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 3");
+                    HasSubstr("knows version 4"), HasSubstr("newer program")));
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 4");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
 }
 
@@ -176,6 +177,8 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndLosesNothing) {
   ASSERT_TRUE(SqliteStore::Open(directory).ok());
   // As version 1 left it: one delivery rests, another waits behind it.
   Execute(DatabaseIn(directory),
+          "ALTER TABLE delivery DROP COLUMN callback; ALTER TABLE delivery DROP COLUMN resume;"
+          "ALTER TABLE delivery DROP COLUMN percent_complete;"
           "DROP INDEX delivery_rest; ALTER TABLE delivery DROP COLUMN not_before;"
           "ALTER TABLE delivery DROP COLUMN bytes; ALTER TABLE target DROP COLUMN pending;"
           "ALTER TABLE target DROP COLUMN pending_bytes;"

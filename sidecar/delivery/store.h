@@ -8,6 +8,8 @@
 //  others are
 //    pending *behind* it, in the order of acceptance, and are not due until the store lets the next
 //    one go.
+//  - a held delivery is pending, but not due, and takes no place in the order of its key until it
+//  is released.
 //  - a running delivery has an owner and the time until which it may hold it (a lease). The
 //  embedded store has
 //    one owner at a time, so it only records them; a store that several sidecars share takes work
@@ -47,7 +49,7 @@ struct Lease {
 };
 
 // What to do with a delivery on its way to a target, as far as its key and the caller allow it.
-enum class Placement { kRunning, kDue, kBehindKey };
+enum class Placement { kRunning, kDue, kBehindKey, kHeld };
 
 struct InsertedDelivery {
   RowId row = 0;
@@ -171,12 +173,12 @@ class Store {
                                               const Idempotency* idempotency,
                                               size_t deliveries) = 0;
   // `id` is the message's own if its kind is kAsync. With a lease it is inserted as running,
-  // attempt 1, unless an earlier one of its key is not final.
+  // attempt 1, unless an earlier one of its key is not final; `held` goes before either.
   virtual absl::StatusOr<InsertedDelivery> InsertDelivery(RowId message_row, size_t index,
                                                           const Message& message,
                                                           const NewDelivery& delivery,
-                                                          std::string_view id,
-                                                          const Lease* lease) = 0;
+                                                          std::string_view id, const Lease* lease,
+                                                          bool held) = 0;
   // With what this transaction has done.
   virtual absl::StatusOr<Backlog> BacklogOf(const Target& target) = 0;
   // Of the targets whose backlog was changed by commits since the last call; at first, of all that
@@ -186,19 +188,33 @@ class Store {
   // room is used again.
   virtual absl::StatusOr<int64_t> UsedBytes() = 0;
 
+  // --- Held messages ---
+  // The held deliveries of the message become due at `now`, or when their delay is over, or go
+  // behind those of their keys that were accepted before or are under way. Its attributes become
+  // `attributes`, unless those are empty. Returns the targets of what is due, and when; nothing if
+  // it is unknown or not held.
+  virtual absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
+                                                                        std::string_view attributes,
+                                                                        absl::Time now) = 0;
+  // Deletes a held message; no other. Returns how many of its deliveries were held.
+  virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
+
   // --- Scheduling ---
-  // Every running delivery becomes pending and due at `now`; attempts are kept. For the start:
-  // those that ran them are gone.
+  // Every running delivery becomes pending and due at `now`, with the attempts it had; every held
+  // message is released. For the start: those that ran or held them are gone.
   virtual absl::Status Recover(absl::Time now) = 0;
   virtual absl::StatusOr<std::vector<TargetDue>> PendingTargets() = 0;
   virtual absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) = 0;
-  // Pending becomes running, with one attempt more. Nothing if it is not pending any more. `claim`
-  // is left to the engine.
+  // Pending becomes running, with one attempt more unless it continues. Nothing if it is not
+  // pending any more. `claim` is left to the engine.
   virtual absl::StatusOr<std::optional<ClaimedDelivery>> Claim(RowId row, absl::Time now,
                                                                const Lease& lease) = 0;
-  // Running becomes pending. `counts`: whether the attempt does.
+  // Running becomes pending. `counts`: whether the attempt does, unless it continued one.
   virtual absl::Status Reschedule(RowId row, const Rest& rest, bool counts, int last_status,
                                   std::string_view last_error) = 0;
+  // From now on the delivery continues from `resume`: claiming it again is no new attempt.
+  virtual absl::Status SetResume(RowId row, std::string_view resume) = 0;
+  virtual absl::Status SetProgress(RowId row, int percent_complete) = 0;
   // What rests for `cluster` after an attempt, and would rest beyond `after`, is due at `now`;
   // `limit` of them at most, those with the shortest rests. Not what is delayed since its
   // acceptance, nor what has a fixed rest. Returns the targets of that, with repetitions, and moves
@@ -208,8 +224,10 @@ class Store {
   // Not final becomes final. Returns when the next one of its key is due, if that let one go.
   virtual absl::StatusOr<std::optional<absl::Time>> Finish(const DeliveryRef& delivery,
                                                            const Ending& ending) = 0;
-  // Final becomes pending, with no attempts and its whole lifetime before it. Its answer is
-  // deleted.
+  // Notes the id of the message that announces the end of this delivery.
+  virtual absl::Status SetCallback(RowId row, std::string_view message_id) = 0;
+  // Final becomes pending, from the beginning, with no attempts and its whole lifetime before it.
+  // Its answer is deleted.
   virtual absl::StatusOr<Placement> Replay(const DeliveryRef& delivery, absl::Time now) = 0;
   // Deletes a final delivery, and its message with the last one.
   virtual absl::StatusOr<Deleted> Drop(RowId row, absl::Time now) = 0;

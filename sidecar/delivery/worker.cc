@@ -69,6 +69,8 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
   for (Command& command : commands) {
     if (auto* complete = std::get_if<CompleteCommand>(&command)) {
       outcomes_.push_back({complete->claim, std::move(complete->outcome), false, false});
+    } else if (auto* held = std::get_if<HeldCommand>(&command)) {
+      held_.push_back(std::move(*held));
     } else if (!ServeRead(command)) {
       writes.push_back(std::move(command));
     }
@@ -83,8 +85,9 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
 }
 
 bool Worker::HasWork(const std::vector<Command>& writes) const {
-  return !writes.empty() || !outcomes_.empty() || !hurry_jobs_.empty() || !change_jobs_.empty() ||
-         next_deadline_ <= now_ || (dispatching_ && scheduler_.NextDueAt() <= now_);
+  return !writes.empty() || !outcomes_.empty() || !held_.empty() || !hurry_jobs_.empty() ||
+         !change_jobs_.empty() || next_deadline_ <= now_ ||
+         (dispatching_ && scheduler_.NextDueAt() <= now_);
 }
 
 void Worker::RunEverything(std::vector<Command>& writes) {
@@ -96,6 +99,7 @@ void Worker::RunEverything(std::vector<Command>& writes) {
     PILLION_RETURN_IF_ERROR(ApplyDeadlines());
     PILLION_RETURN_IF_ERROR(StartDue());
     PILLION_RETURN_IF_ERROR(ApplyAll(writes, applied));
+    PILLION_RETURN_IF_ERROR(ApplyHeld());
     // Not before all that came to rest earlier is stored.
     if (!hurry_jobs_.empty() && ended == outcomes_.size()) PILLION_RETURN_IF_ERROR(RunHurryJob());
     return StartDue();
@@ -106,6 +110,7 @@ void Worker::RunEverything(std::vector<Command>& writes) {
     return;
   }
   outcomes_.erase(outcomes_.begin(), outcomes_.begin() + static_cast<ptrdiff_t>(ended));
+  held_.clear();
   retry_interval_ = absl::ZeroDuration();
   stats_.last_store_error.clear();
 }
@@ -124,6 +129,14 @@ size_t Worker::OutcomesForOneCommit() const {
 absl::Status Worker::ApplyAll(std::vector<Command>& writes, size_t& applied) {
   for (; applied < writes.size(); ++applied) PILLION_RETURN_IF_ERROR(ApplyWrite(writes[applied]));
   return change_jobs_.empty() ? absl::OkStatus() : RunChangeJob();
+}
+
+// After what was accepted: a held message can be given up before it is stored.
+absl::Status Worker::ApplyHeld() {
+  for (const HeldCommand& command : held_) {
+    PILLION_RETURN_IF_ERROR(command.discard ? ApplyDiscard(command) : ApplyRelease(command));
+  }
+  return absl::OkStatus();
 }
 
 void Worker::RunDegraded(std::vector<Command>& writes) {
@@ -145,6 +158,15 @@ void Worker::RunDegraded(std::vector<Command>& writes) {
 void Worker::RetryStore() {
   absl::Status failure = Transact([this] { return ApplyDeadlines(); });
   size_t failures = failure.ok() ? 0 : 1;
+  if (!held_.empty()) {
+    absl::Status status = Transact([this] { return ApplyHeld(); });
+    if (status.ok()) {
+      held_.clear();
+    } else {
+      ++failures;
+      failure = std::move(status);
+    }
+  }
   for (Outcome& outcome : outcomes_) {
     if (failures >= kMaxRetryFailures) break;
     absl::Status status = Transact([&] { return ApplyOutcome(outcome); });
@@ -250,13 +272,14 @@ void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::
     if (auto* accept = std::get_if<AcceptCommand>(&writes[i])) accept->done(Copy(error));
     if (auto* all = std::get_if<AcceptAllCommand>(&writes[i])) all->done(Copy(error));
     if (auto* cancel = std::get_if<CancelCommand>(&writes[i])) cancel->done(Copy(error));
+    if (auto* progress = std::get_if<ProgressCommand>(&writes[i])) progress->done(Copy(error));
     if (auto* change = std::get_if<ChangeCommand>(&writes[i])) change->done(Copy(error));
   }
 }
 
 void Worker::Finish() {
   now_ = clock_->Now();
-  if (!outcomes_.empty()) RetryStore();
+  if (!outcomes_.empty() || !held_.empty()) RetryStore();
   const absl::Status cancelled = absl::CancelledError("the delivery engine is stopping");
   for (auto& watcher : watchers_.TakeAll()) watcher->on_change(Copy(cancelled));
   for (ListJob& job : list_jobs_) job.command.done(Copy(cancelled));

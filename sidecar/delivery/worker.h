@@ -5,10 +5,10 @@
 // after the commit does anybody hear of it (Effects); if it fails, memory goes back to what the
 // store says.
 //
-// When the store fails, the worker goes into a *degraded* mode: outcomes wait in memory and are
-// tried again at growing intervals, one by one, after old data was pruned to make room; nothing is
-// claimed; whoever asks for something gets a transaction of his own, and so the store's present
-// error.
+// When the store fails, the worker goes into a *degraded* mode: outcomes (and what becomes of held
+// messages) wait in memory and are tried again at growing intervals, one by one, after old data was
+// pruned to make room; nothing is claimed; whoever asks for something gets a transaction of his
+// own, and so the store's present error.
 //
 // An attempt whose delivery is canceled or expires is *settled*: the store has the delivery's end,
 // and the attempt is aborted. Until that is reported, it holds its place, and the next one of its
@@ -114,6 +114,7 @@ class Worker {
   void RunEverything(std::vector<Command>& writes);
   void RunDegraded(std::vector<Command>& writes);
   absl::Status ApplyAll(std::vector<Command>& writes, size_t& applied);
+  absl::Status ApplyHeld();
   void RetryStore();
   void LimitWaitingAnswers();
   size_t OutcomesForOneCommit() const;
@@ -132,11 +133,16 @@ class Worker {
   absl::Status InsertDeliveries(AcceptCommand& command, RowId message_row,
                                 const std::shared_ptr<const Message>& message);
   absl::Status ApplyCancel(CancelCommand& command);
+  absl::Status ApplyProgress(ProgressCommand& command);
+  absl::Status ApplyRelease(const HeldCommand& command);
+  absl::Status ApplyDiscard(const HeldCommand& command);
   absl::Status CancelDelivery(const StoredMessage& message, const StoredDelivery& delivery);
   absl::Status ApplyOutcome(const Outcome& outcome);
   absl::Status EndAttempt(const Running& running, const Outcome& ended);
   absl::Status Retry(const Running& running, const AttemptOutcome& outcome);
+  absl::Status Continue(const Running& running, const AttemptOutcome& outcome);
   absl::Status EndDelivery(const DeliveryEntry& entry, Ending ending);
+  absl::Status Announce(const DeliveryEntry& entry);
   absl::Status ApplyDeadlines();
   absl::Status StartDue();
   absl::Status StartNext(const Target& target);
@@ -180,6 +186,7 @@ class Worker {
   absl::flat_hash_map<uint64_t, Running> running_;
   absl::flat_hash_map<RowId, uint64_t> claim_of_row_;  // of those that are not settled
   std::deque<Outcome> outcomes_;                       // not stored yet
+  std::vector<HeldCommand> held_;                      // not stored yet
   std::vector<uint64_t> settled_with_key_;             // see KeyIsHeld(); some have ended since
   Watchers watchers_;
   std::deque<ListJob> list_jobs_;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/backoff.h"
 #include "sidecar/delivery/status_macros.h"
+#include "sidecar/delivery/ulid.h"
 #include "sidecar/delivery/worker.h"
 
 namespace pillion::delivery {
@@ -50,6 +51,7 @@ absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* accept = std::get_if<AcceptCommand>(&command)) return ApplyAccept(*accept);
   if (auto* all = std::get_if<AcceptAllCommand>(&command)) return ApplyAcceptAll(*all);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
+  if (auto* progress = std::get_if<ProgressCommand>(&command)) return ApplyProgress(*progress);
   if (auto* hurry = std::get_if<HurryCommand>(&command)) {
     AddHurryJob(std::move(*hurry));
     return absl::OkStatus();
@@ -103,7 +105,7 @@ absl::Status Worker::ApplyAccept(AcceptCommand& command) {
   }
   if (!message_row.ok()) return message_row.status();
   PILLION_RETURN_IF_ERROR(InsertDeliveries(command, *message_row, message));
-  ++effects_.counts.accepted;
+  if (!request.held) ++effects_.counts.accepted;
   effects_.replies.push_back(WhenCommitted<Accepted>(
       std::move(command.done), Accepted{message->id, false, std::move(command.delivery_ids)}));
   return absl::OkStatus();
@@ -191,14 +193,15 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
   NoteDeadline(deliveries.empty() ? now_ + message->retention : message->expires_at);
   for (size_t i = 0; i < deliveries.size(); ++i) {
     NewDelivery& delivery = deliveries[i];
-    const bool start = dispatching_ && !degraded() && delivery.delay <= absl::ZeroDuration() &&
+    const bool start = dispatching_ && !degraded() && !command.request.held &&
+                       delivery.delay <= absl::ZeroDuration() &&
                        scheduler_.MayStartNow(delivery.target, delivery.cluster,
                                               delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
         const InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
-                               start ? &lease_ : nullptr));
+                               start ? &lease_ : nullptr, command.request.held));
     ++effects_.counts.pending;
     if (inserted.placement == Placement::kDue) {
       scheduler_.AddDue(delivery.target, now_ + delivery.delay);
@@ -291,6 +294,7 @@ absl::Status Worker::EndAttempt(const Running& running, const Outcome& ended) {
   if (outcome.verdict == Verdict::kAborted || outcome.verdict == Verdict::kPostponed) {
     return Retry(running, outcome);
   }
+  if (outcome.verdict == Verdict::kContinue) return Continue(running, outcome);
   if (outcome.verdict == Verdict::kRetry &&
       running.attempt <= running.entry.spec.retry.num_retries) {
     return Retry(running, outcome);
@@ -343,6 +347,18 @@ absl::Status Worker::Retry(const Running& running, const AttemptOutcome& outcome
                             outcome.error);
 }
 
+absl::Status Worker::Continue(const Running& running, const AttemptOutcome& outcome) {
+  const Rest rest{now_ + outcome.retry_after, /*fixed=*/true};
+  ++effects_.counts.pending;
+  scheduler_.AddDue(running.entry.ref.target, rest.until);
+  MarkChanged(running.entry.message_id);
+  PILLION_RETURN_IF_ERROR(store_->Reschedule(running.entry.ref.row, rest, /*counts=*/true,
+                                             outcome.answer.status, outcome.error));
+  PILLION_RETURN_IF_ERROR(store_->SetResume(running.entry.ref.row, outcome.resume));
+  if (!outcome.percent_complete.has_value()) return absl::OkStatus();
+  return store_->SetProgress(running.entry.ref.row, *outcome.percent_complete);
+}
+
 absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
   ending.at = now_;
   ending.forget_at = ForgetAt(entry, ending.state);
@@ -357,7 +373,27 @@ absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
   effects_.counts.canceled += ending.state == DeliveryState::kCanceled;
   effects_.counts.expired += ending.state == DeliveryState::kExpired;
   MarkChanged(entry.message_id);
-  return absl::OkStatus();
+  return entry.spec.callback ? Announce(entry) : absl::OkStatus();
+}
+
+// Stores the callback of an operation that has just ended.
+absl::Status Worker::Announce(const DeliveryEntry& entry) {
+  PILLION_ASSIGN_OR_RETURN(const MessageView operation, View(entry.message_id));
+  std::optional<AcceptRequest> request;
+  if (options_.callback_of) request = options_.callback_of(operation);
+  if (!request.has_value()) return absl::OkStatus();
+  AcceptCommand command;
+  command.request = *std::move(request);
+  command.request.message.id = NewUlid(now_, *random_);
+  for (size_t i = 0; i < command.request.deliveries.size(); ++i) {
+    command.delivery_ids.push_back(NewUlid(now_, *random_));
+  }
+  const std::shared_ptr<const Message> stored = TakeMessage(command.request);
+  PILLION_ASSIGN_OR_RETURN(const RowId row,
+                           store_->InsertMessage(*stored, nullptr, command.delivery_ids.size()));
+  PILLION_RETURN_IF_ERROR(store_->SetCallback(entry.ref.row, stored->id));
+  ++effects_.counts.accepted;
+  return InsertDeliveries(command, row, stored);
 }
 
 absl::Time Worker::ForgetAt(const DeliveryEntry& entry, DeliveryState state) const {
@@ -417,6 +453,43 @@ absl::Status Worker::CancelDelivery(const StoredMessage& message, const StoredDe
                                delivery.spec};
   Settle(entry);
   return EndDelivery(entry, EndingAs(DeliveryState::kCanceled));
+}
+
+absl::Status Worker::ApplyProgress(ProgressCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, store_->Find(command.id));
+  absl::StatusOr<MessageView> reply =
+      absl::NotFoundError(absl::StrCat("no operation with the id ", command.id));
+  if (message.has_value() && message->summary.kind == MessageKind::kAsync &&
+      message->deliveries.size() == 1) {
+    const StoredDelivery& delivery = message->deliveries[0];
+    if (IsFinal(delivery.view.state)) {
+      reply = absl::FailedPreconditionError("the operation has ended");
+    } else {
+      PILLION_RETURN_IF_ERROR(store_->SetProgress(delivery.ref.row, command.percent_complete));
+      PILLION_ASSIGN_OR_RETURN(reply, View(command.id));
+      MarkChanged(message->summary.id);
+    }
+  }
+  effects_.replies.push_back(WhenCommitted<MessageView>(std::move(command.done), std::move(reply)));
+  return absl::OkStatus();
+}
+
+// --- Held messages ---
+
+absl::Status Worker::ApplyRelease(const HeldCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const auto due, store_->Release(command.id, command.attributes, now_));
+  if (!due.has_value()) return absl::OkStatus();
+  for (const TargetDue& target : *due) scheduler_.AddDue(target.target, target.due_at);
+  ++effects_.counts.accepted;
+  MarkChanged(command.id);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::ApplyDiscard(const HeldCommand& command) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t discarded, store_->Discard(command.id));
+  effects_.counts.pending -= discarded;
+  MarkChanged(command.id);
+  return absl::OkStatus();
 }
 
 // --- Deadlines ---

@@ -42,14 +42,13 @@ absl::StatusOr<int> WaitForPort(const Process& process, const std::string& patte
 SidecarProcess::SidecarProcess(std::string policy, std::string store, const MoreBootstrap& more)
     : store_(store.empty() ? directory_ / "store" : std::move(store)) {
   const std::string bootstrap = absl::StrCat(
-      "node: { id: web-1, service: web }\n"
+      "node: { id: web-1, service: web", more.node, " }\n",
       "admin: { address: 127.0.0.1:0 }\n"
       "listeners:\n"
-      "- { name: outbound, address: 127.0.0.1:0 }\n"
-      "policy: { files: ['",
-      directory_ / "policy.yaml", "'] }\nstore: { path: '", store_, "'", more.store,
-      " }\nruntime: { workers: 2, io: ", harness::TestIo(), " }\nlog: { access: '' }\n",
-      more.lines);
+      "- { name: outbound, address: 127.0.0.1:0 }\n",
+      more.listeners, "policy: { files: ['", directory_ / "policy.yaml", "'] }\nstore: { path: '",
+      store_, "'", more.store, " }\nruntime: { workers: 2, io: ", harness::TestIo(),
+      " }\nlog: { access: '' }\n", more.lines);
   WritePolicy(policy).IgnoreError();
   WriteFileAtomically(directory_ / "sidecar.yaml", bootstrap).IgnoreError();
 }

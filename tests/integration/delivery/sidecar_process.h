@@ -24,10 +24,13 @@ namespace pillion::harness {
 
 using Json = nlohmann::json;
 
-// More of the bootstrap: fields of `store` as ", max_pending: 3", and lines of its own.
+// More of the bootstrap: fields of `store` as ", max_pending: 3" and of `node`, further
+// `listeners`, each a line that begins with "- ", and lines of its own.
 struct MoreBootstrap {
   std::string store = {};
   std::string lines = {};
+  std::string node = {};
+  std::string listeners = {};
 };
 
 // Calls are thread-safe, also while it is away: they fail. What starts, stops or edits is for one

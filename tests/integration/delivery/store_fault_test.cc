@@ -31,6 +31,9 @@ virtual_hosts:
   - match: { path: /emit }
     route: { cluster: orders }
     emit: [{ topic: order.changed }]
+  - match: { path: /emit-at-least-once }
+    route: { cluster: orders }
+    emit: [{ topic: order.changed, guarantee: AT_LEAST_ONCE }]
   - { match: { prefix: / }, route: { cluster: orders } }
 subscriptions:
 - { name: hub, topic: order.*, cluster: orders, path: /hub }
@@ -107,6 +110,22 @@ TEST(FullDisk, IsNoReasonToSayThatAnEventIsSafe) {
   EXPECT_TRUE(absl::StrContains(refused.body, "disk is full")) << refused.body;
   LimitFiles(sidecar.process(), RLIM_INFINITY);
   EXPECT_TRUE(Eventually([&] { return sidecar.Call("POST", "http://orders/emit").status == 200; }));
+}
+
+TEST(FullDisk, KeepsACallBackWhoseEventMustNotBeLost) {
+  Origin origin([](const Request&) { return Response{.body = "done"}; });
+  SidecarProcess sidecar(Policy(origin));
+  ASSERT_TRUE(sidecar.Start().ok());
+  LimitFiles(sidecar.process(), 1);
+  const Response refused = sidecar.Call("POST", "http://orders/emit-at-least-once");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.Header("pillion-flag"), "OM");
+  EXPECT_TRUE(refused.Header("retry-after").has_value());
+  EXPECT_TRUE(absl::StrContains(refused.body, "nothing was done")) << refused.body;
+  EXPECT_EQ(origin.request_count(), 0u);
+  LimitFiles(sidecar.process(), RLIM_INFINITY);
+  EXPECT_TRUE(Eventually(
+      [&] { return sidecar.Call("POST", "http://orders/emit-at-least-once").status == 200; }));
 }
 
 TEST(FullDisk, LosesNoOutcomeOfWhatRan) {

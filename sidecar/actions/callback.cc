@@ -1,0 +1,124 @@
+#include "sidecar/actions/callback.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "core/config/units.h"
+#include "core/http/path.h"
+#include "core/strings.h"
+#include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/status_json.h"
+
+namespace pillion::sidecar {
+namespace {
+
+// Announcements of one route that one sidecar sends at once.
+constexpr int kConcurrency = 16;
+
+// Whether `path` is `prefix` or goes on with '/' after it.
+bool IsBelow(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+}  // namespace
+
+absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callback& config) {
+  CallbackPolicy policy;
+  policy.header_ = config.header();
+  CallbackSpec& spec = policy.spec_;
+  spec.cluster = config.cluster();
+  spec.authority = config.cluster();
+  spec.path = config.path().empty() ? "/" : config.path();
+  spec.secret_file = config.secret_file();
+  const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
+  spec.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
+  spec.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
+  spec.retry.max_interval = config::ToAbslDuration(back_off.max_interval());
+  spec.timeout = config::ToAbslDuration(config.timeout());
+  for (const config::v1::CallbackTarget& target : config.allowed_targets()) {
+    AllowedTarget& allowed = policy.allowed_.emplace_back();
+    const char* error = http::ParseHttpAuthority(target.authority(), &allowed.authority);
+    std::string scratch;
+    const http::NormalizedPath prefix = http::NormalizePath(target.prefix(), &scratch);
+    if (error == nullptr) error = prefix.error;
+    if (error != nullptr) {
+      return absl::InvalidArgumentError(
+          StrCat("callback.allowed_targets: ", target.authority(), target.prefix(), ": ", error));
+    }
+    allowed.prefix = prefix.path;
+    while (allowed.prefix.ends_with('/')) allowed.prefix.pop_back();
+    allowed.cluster = target.cluster();
+    allowed.name = StrCat("http://", target.authority(), target.prefix());
+  }
+  return policy;
+}
+
+absl::StatusOr<std::optional<CallbackSpec>> CallbackPolicy::For(http::RequestHead& request) const {
+  if (header_.empty()) return spec_;
+  const size_t count = request.headers.Count(header_);
+  if (count == 0) return std::nullopt;
+  const std::string text(request.headers.Value(header_));
+  request.headers.Remove(header_);
+  if (count > 1) {
+    return absl::InvalidArgumentError(StrCat("the header ", header_, " is there twice; send one"));
+  }
+  http::HttpUrl url;
+  if (const char* const error = http::ParseHttpUrl(text, &url)) {
+    return absl::InvalidArgumentError(
+        StrCat("the header ", header_, " must be a URL such as http://host/path: ", error));
+  }
+  for (const AllowedTarget& allowed : allowed_) {
+    if (url.host != allowed.authority.host || url.port != allowed.authority.port ||
+        !IsBelow(url.path, allowed.prefix)) {
+      continue;
+    }
+    CallbackSpec spec = spec_;
+    spec.cluster = allowed.cluster;
+    spec.authority = url.port == 80 ? url.host : StrCat(url.host, ":", url.port);
+    spec.path = url.path_and_query();
+    return spec;
+  }
+  return absl::InvalidArgumentError(StrCat(
+      "the header ", header_, " names a place that callbacks of this route may not go to; ",
+      "allowed is what is below ",
+      absl::StrJoin(allowed_, " or ",
+                    [](std::string* out, const AllowedTarget& allowed) { *out += allowed.name; })));
+}
+
+std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& operation) {
+  if (operation.deliveries.size() != 1) return std::nullopt;
+  const delivery::DeliveryView& ended = operation.deliveries[0];
+  const std::optional<CallbackSpec> spec = DecodeAttemptSpec(ended.extra).callback;
+  if (!spec) return std::nullopt;
+  const std::string type = StrCat("operation.", StateOf(operation));
+  // Standard Webhooks, "Payload structure": type, time of the event, and the data beside them.
+  nlohmann::ordered_json json;
+  json["type"] = type;
+  json["timestamp"] = TimeText(ended.finished_at.value_or(operation.message.created_at));
+  json.update(StatusJson(operation, operation.message.authority));
+
+  delivery::AcceptRequest request;
+  request.message.kind = delivery::MessageKind::kCallback;
+  request.message.topic = type;
+  request.message.method = "POST";
+  request.message.path_and_query = spec->path;
+  request.message.authority = spec->authority;
+  request.message.body = ToText(json);
+  delivery::NewDelivery& delivery = request.deliveries.emplace_back();
+  delivery.target = {delivery::TargetKind::kCallback, ended.target.name};
+  delivery.cluster = spec->cluster;
+  delivery.spec.retry = spec->retry;
+  delivery.spec.attempt_timeout = spec->timeout;
+  delivery.spec.retention = spec->retention;
+  delivery.spec.dead_letter_retention = spec->retention;
+  delivery.spec.concurrency = kConcurrency;
+  AttemptSpec attempt;
+  attempt.path = spec->path;
+  attempt.authority = spec->authority;
+  attempt.secret_file = spec->secret_file;
+  delivery.spec.extra = Encode(attempt);
+  return request;
+}
+
+}  // namespace pillion::sidecar

@@ -1,0 +1,116 @@
+// The end of an operation and its announcement are one: both are stored, or neither.
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "sidecar/delivery/engine_harness.h"
+
+namespace pillion::delivery {
+namespace {
+
+// Says of an operation how it ended.
+std::optional<AcceptRequest> Announcement(const MessageView& operation) {
+  if (operation.message.path_and_query == "/silent") return std::nullopt;
+  AcceptRequest request = Publication("ended", {"listener"});
+  request.message.kind = MessageKind::kCallback;
+  request.message.body = operation.message.id + " " +
+                         std::string(DeliveryStateName(operation.deliveries[0].state)) + " " +
+                         operation.deliveries[0].extra;
+  request.deliveries[0].target.kind = TargetKind::kCallback;
+  return request;
+}
+
+EngineOptions Announcing() {
+  EngineOptions options;
+  options.callback_of = Announcement;
+  return options;
+}
+
+AcceptRequest AnnouncedCall() {
+  AcceptRequest request = AsyncCall();
+  request.deliveries[0].spec.callback = true;
+  return request;
+}
+
+TEST(EngineCallback, FollowsTheEndOfItsOperation) {
+  EngineHarness harness(Announcing());
+  const auto call = harness.Accept(AnnouncedCall());
+  harness.FailForNow(harness.NextAttempt());
+  EXPECT_EQ(harness.Get(call->id)->deliveries[0].callback_id, "");
+  const ClaimedDelivery last = harness.NextAttempt();
+  EXPECT_EQ(last.id, call->id);
+  harness.Succeed(last);
+  const ClaimedDelivery callback = harness.NextAttempt();
+  EXPECT_EQ(callback.message->kind, MessageKind::kCallback);
+  EXPECT_EQ(callback.message->body, call->id + " succeeded what the sender needs");
+  EXPECT_EQ(harness.Get(call->id)->deliveries[0].callback_id, callback.message->id);
+  harness.FailForNow(callback);
+  const ClaimedDelivery again = harness.NextAttempt();
+  EXPECT_EQ(again.id, callback.id);
+  EXPECT_EQ(again.attempt, 2);
+  harness.Succeed(again);
+  EXPECT_EQ(harness.StateOf(callback.message->id), DeliveryState::kSucceeded);
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+}
+
+TEST(EngineCallback, FollowsEveryKindOfEnd) {
+  EngineHarness harness(Announcing());
+  ASSERT_TRUE(harness.Accept(AnnouncedCall()).ok());
+  harness.FailForGood(harness.NextAttempt());
+  EXPECT_NE(harness.NextAttempt().message->body.find(" failed "), std::string::npos);
+
+  const auto canceled = harness.Accept(AnnouncedCall());
+  const ClaimedDelivery running = harness.NextAttempt();
+  ASSERT_TRUE(harness.Cancel(canceled->id).ok());
+  EXPECT_NE(harness.NextAttempt().message->body.find(" canceled "), std::string::npos);
+  harness.EndAborted(running);
+
+  AcceptRequest expiring = AnnouncedCall();
+  expiring.expires_after = absl::Minutes(1);
+  ASSERT_TRUE(harness.Accept(std::move(expiring)).ok());
+  harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(2));
+  harness.Settle();
+  harness.clock.Advance(absl::Minutes(1));
+  EXPECT_NE(harness.NextAttempt().message->body.find(" expired "), std::string::npos);
+}
+
+TEST(EngineCallback, OutlivesTheProcess) {
+  EngineHarness harness(Announcing());
+  const auto call = harness.Accept(AnnouncedCall());
+  harness.Succeed(harness.NextAttempt());
+  const std::string id = harness.NextAttempt().id;
+  harness.Restart();
+  const ClaimedDelivery callback = harness.NextAttempt();
+  EXPECT_EQ(callback.id, id);
+  EXPECT_EQ(callback.message->body, call->id + " succeeded what the sender needs");
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+}
+
+TEST(EngineCallback, ComesAgainForAnOperationThatIsReplayed) {
+  EngineHarness harness(Announcing());
+  const auto call = harness.Accept(AnnouncedCall());
+  harness.FailForGood(harness.NextAttempt());
+  const ClaimedDelivery first = harness.NextAttempt();
+  harness.Succeed(first);
+  ASSERT_EQ(harness.Replay(std::vector<std::string>{call->id})->changed, 1);
+  EXPECT_EQ(harness.Get(call->id)->deliveries[0].callback_id, "");
+  harness.Succeed(harness.NextAttempt());
+  const ClaimedDelivery second = harness.NextAttempt();
+  EXPECT_NE(second.id, first.id);
+  EXPECT_EQ(second.message->body, call->id + " succeeded what the sender needs");
+}
+
+TEST(EngineCallback, IsForThoseThatAskForIt) {
+  EngineHarness harness(Announcing());
+  ASSERT_TRUE(harness.Accept(AsyncCall()).ok());
+  harness.Succeed(harness.NextAttempt());
+  AcceptRequest silent = AnnouncedCall();
+  silent.message.path_and_query = "/silent";
+  ASSERT_TRUE(harness.Accept(std::move(silent)).ok());
+  harness.Succeed(harness.NextAttempt());
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+}
+
+}  // namespace
+}  // namespace pillion::delivery
