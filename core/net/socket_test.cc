@@ -101,7 +101,7 @@ TEST_P(SocketTest, ASlowReaderHoldsTheSenderBackAndLosesNothing) {
 TEST_P(SocketTest, WhatComesBeforeItIsAskedForIsKeptInOrder) {
   // Many small pieces, and few large ones: more than is taken ahead, both in number and in size.
   constexpr std::pair<int, size_t> kPieces[] = {{20, 3}, {5, 30'000}};
-  for (const auto [count, size] : kPieces) {
+  for (const auto& [count, size] : kPieces) {
     WithPair([count = count, size = size](Loop& loop, Socket client, Socket server) -> Task<void> {
       CancelScope scope(loop);
       server.Watch();

@@ -6,6 +6,7 @@
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/call.h"
+#include "sidecar/actions/status_paths.h"
 
 namespace pillion::sidecar {
 namespace {

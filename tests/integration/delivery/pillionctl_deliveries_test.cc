@@ -211,8 +211,8 @@ void FillStore(const std::string& directory) {
     if (dead && (i / 2) % kRare == 0) delivery.ordering_key = "rare";
     const auto row = store.InsertMessage(message, nullptr, 1);
     ASSERT_TRUE(row.ok()) << row.status();
-    const auto inserted =
-        store.InsertDelivery(*row, 0, message, delivery, NewUlid(now, random), nullptr);
+    const auto inserted = store.InsertDelivery(*row, 0, message, delivery, NewUlid(now, random),
+                                               /*lease=*/nullptr, /*held=*/false);
     ASSERT_TRUE(inserted.ok()) << inserted.status();
     if (dead) {
       Ending ending;
