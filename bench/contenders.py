@@ -54,9 +54,7 @@ class Starter:
 
     def start(self, name, policy=None, io=None):
         """Starts the contender. For pillion: its policy (default: forward everything), and runtime.io."""
-        self._started += 1
-        place = self._directory / f"{name}-{self._started}"
-        place.mkdir()
+        place = self.place(name)
         if name == "origin":
             return self._own(name, place, "origin", [])
         if name in RELAYS:
@@ -69,11 +67,19 @@ class Starter:
             name, place, policy or policies.forward(self.origin.port), io or IO_OF_PILLION[name]
         )
 
-    def _run(self, name, place, command):
-        return self._stack.enter_context(Process(name, command, place / "log"))
+    def place(self, name):
+        """A new directory for what `name` keeps while it runs."""
+        self._started += 1
+        place = self._directory / f"{name}-{self._started}"
+        place.mkdir()
+        return place
+
+    def run(self, name, place, command, environment=None):
+        """A process whose output is in the directory `place`."""
+        return self._stack.enter_context(Process(name, command, place / "log", environment))
 
     def _own(self, name, place, program, arguments):
-        process = self._run(name, place, [self._programs / "bench" / program, "--listen", 0, *arguments])
+        process = self.run(name, place, [self._programs / "bench" / program, "--listen", 0, *arguments])
         return Server(name, process, int(process.wait_for(r"listening on (\d+)\n")[1]))
 
     def _nginx(self, place):
@@ -88,7 +94,7 @@ class Starter:
             ),
             encoding="utf-8",
         )
-        process = self._run("nginx", place, ["nginx", "-p", place, "-c", place / "nginx.conf"])
+        process = self.run("nginx", place, ["nginx", "-p", place, "-c", place / "nginx.conf"])
         process.wait_for_port(port)
         return Server("nginx", process, port)
 
@@ -100,7 +106,7 @@ class Starter:
             HAPROXY.format(port=port, origin=self.origin.port, connections=(open_files - 200) // 2),
             encoding="utf-8",
         )
-        process = self._run("haproxy", place, ["haproxy", "-db", "-f", place / "haproxy.cfg"])
+        process = self.run("haproxy", place, ["haproxy", "-db", "-f", place / "haproxy.cfg"])
         process.wait_for_port(port)
         return Server("haproxy", process, port)
 
@@ -111,7 +117,7 @@ class Starter:
             SIDECAR.format(policy=policy_path, place=place, io=io), encoding="utf-8"
         )
         program = self._programs / "sidecar" / "pillion-sidecar"
-        process = self._run(name, place, [program, "--config", place / "sidecar.yaml"])
+        process = self.run(name, place, [program, "--config", place / "sidecar.yaml"])
         process.wait_for(POLICY_IN_EFFECT)
         listening = process.wait_for(r"listener 'outbound' \([A-Z]+\) on 127.0.0.1:(\d+)")
         return Server(name, process, int(listening[1]), policy_path)

@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path("bench").absolute()))
 
 import contenders  # noqa: E402
+import delivery_latency  # noqa: E402
 import durable  # noqa: E402
 import load  # noqa: E402
 import policies  # noqa: E402
@@ -51,7 +52,18 @@ class Sidecars(unittest.TestCase):
         server = self.starter.start("pillion", policies.durable(self.origin))
         for kind, status in [("forward", 200), ("async", 202), ("publish", 202)]:
             self.assertEqual(self.status(server, f"/{kind}", "POST", b"x"), status, kind)
-        self.assertGreaterEqual(durable.waiting(server), 0)
+        self.assertEqual(durable.wait_for_deliveries(server), 2)
+        self.assertEqual(durable.deliveries(server), {"pending": 0, "accepted": 2, "succeeded": 2})
+
+    def test_every_accepted_call_is_seen_by_the_subscriber(self):
+        with delivery_latency.Subscriber() as subscriber:
+            server = self.starter.start("pillion", policies.durable(subscriber.port))
+            for kind in ["async", "publish", "async"]:
+                took = subscriber.measure(server.port, f"/{kind}", 10)
+                self.assertEqual(len(took), 10)
+                self.assertGreaterEqual(min(took), 0)
+            with self.assertRaisesRegex(load.LoadError, "HTTP/1.1 204 .* instead of 202"):
+                subscriber.measure(server.port, "/forward", 1)
 
     def test_policy_takes_effect_while_it_is_rewritten(self):
         def next_policy():

@@ -23,6 +23,16 @@ def _version(pattern, *command):
     return found[1] if found else "unknown"
 
 
+def package_versions(packages):
+    """[(name, upstream's version)] of those of Debian's packages that are installed."""
+    return read_versions(_output("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages))
+
+
+def read_versions(lines):
+    """The same from dpkg-query's lines: without Debian's epoch and revision, and without what it has to complain."""
+    return re.findall(r"^([\w.-]+) (?:\d+:)?([\w.+~]+)(?:-\S*)?$", lines, re.MULTILINE)
+
+
 def _processor():
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)

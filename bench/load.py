@@ -1,4 +1,5 @@
-"""The load generators: wrk for as many calls as possible, h2load for calls at a fixed rate, and idle callers."""
+"""The load generators: wrk for as many calls as possible, our publisher for what does not speak HTTP, h2load for
+calls at a fixed rate, and idle callers."""
 
 import contextlib
 import json
@@ -82,13 +83,31 @@ def closed_loop(url, connections, seconds, body_bytes=0, headers=None):
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     output = _run([*command, url, "--", body_bytes], seconds)
-    found = re.search(r"^result (\{.*\})$", output, re.MULTILINE)
-    if not found:
-        raise LoadError(f"wrk gave no result:\n{output[-2000:]}")
-    result = json.loads(found[1])
-    result["rate"] = result["requests"] * 1e6 / result.pop("duration_us")
+    result = read_closed_loop("wrk", output)
     if result["requests"] == 0:
         raise LoadError(f"no call of {url} was answered:\n{output[-2000:]}")
+    return result
+
+
+def publishing(program, protocol, port, connections, seconds, body_bytes):
+    """As many messages as `connections` publish that each wait for their confirmation, by publisher.cc.
+
+    Returns what closed_loop does.
+    """
+    # fmt: off
+    command = [program, protocol, "--port", port, "--connections", connections, "--seconds", seconds,
+               "--bytes", body_bytes]
+    # fmt: on
+    return read_closed_loop("publisher", _run(command, seconds))
+
+
+def read_closed_loop(generator, output):
+    """From the line that wrk.lua and publisher.cc write among others."""
+    found = re.search(r"^result (\{.*\})$", output, re.MULTILINE)
+    if not found:
+        raise LoadError(f"{generator} gave no result:\n{output[-2000:]}")
+    result = json.loads(found[1])
+    result["rate"] = result["requests"] * 1e6 / result.pop("duration_us")
     return result
 
 

@@ -53,9 +53,12 @@ def _end_with_parent():
 
 
 class Process:
-    """One program in a session of its own, with its output in `log`. A context manager: the end ends it."""
+    """One program in a session of its own, with its output in `log`. A context manager: the end ends it.
 
-    def __init__(self, name, command, log):
+    `environment`: variables besides those of the benchmark itself.
+    """
+
+    def __init__(self, name, command, log, environment=None):
         self.name = name
         self.log = pathlib.Path(log)
         with open(self.log, "wb") as output:
@@ -67,6 +70,7 @@ class Process:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     preexec_fn=_end_with_parent,
+                    env=os.environ | {key: str(value) for key, value in (environment or {}).items()},
                 )
             except OSError as error:
                 raise StartError(name, f"cannot be run: {command[0]}: {error.strerror}") from error
@@ -97,10 +101,10 @@ class Process:
     def failure(self, what):
         return StartError(self.name, what, self.output())
 
-    def wait_for(self, pattern, count=1):
-        """The `count`th match of the pattern in the output."""
+    def wait_for(self, pattern, count=1, within=STARTS_WITHIN):
+        """The `count`th match of the pattern in the output, `within` so many seconds."""
         expression = re.compile(pattern)
-        for _ in self._until_started(f"did not say '{pattern}'"):
+        for _ in self._until_started(f"did not say '{pattern}'", within):
             found = list(expression.finditer(self.output()))
             if len(found) >= count:
                 return found[count - 1]
@@ -111,15 +115,15 @@ class Process:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return
 
-    def _until_started(self, what):
-        deadline = time.monotonic() + STARTS_WITHIN
+    def _until_started(self, what, within=STARTS_WITHIN):
+        deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             ended = self._process.poll() is not None
             yield
             if ended:
                 self.expect_running()
             time.sleep(0.02)
-        raise self.failure(f"{what} within {STARTS_WITHIN} s")
+        raise self.failure(f"{what} within {within} s")
 
     def _pids(self):
         """It and its children: nginx works in those."""

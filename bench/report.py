@@ -42,6 +42,19 @@ def remarks(scenario):
     lines = [f"{note}." for note in scenario["notes"]]
     if scenario["kind"] == "load":
         lines += comparisons(scenario["contenders"])
+    if "latency" in scenario:
+        lines += latencies(**scenario["latency"])
+    for target in scenario.get("targets", []):
+        lines.append(f"Target {target['target']}: {target['value']}, {'' if target['met'] else 'not '}met.")
+    return lines
+
+
+def latencies(rate, rounds):
+    """From 202 to delivered, when there is little to do."""
+    lines = []
+    for kind, results in rounds.items():
+        p50, p99 = (statistics.median(each[what] for each in results) for what in ["p50_us", "p99_us"])
+        lines.append(f"{kind} at {rate} calls/s: delivered {p50:,.0f} us after the 202 (p99: {p99:,.0f} us).")
     return lines
 
 
@@ -117,14 +130,18 @@ def _durable_table(scenario):
         for name, figures in contenders.items()
         if figures["kind"] == "forward"
     }
-    columns = ["call", "calls/s", "x forward", "p50 us", "p99 us", "CPU us/call", "not begun at the end"]
+    columns = ["call", "calls/s", "x forward", "p50 us", "p99 us", "CPU us/call"]
+    columns += ["not begun at the end", "delivered/s"]
     rows = []
     for name, figures in contenders.items():
         rates = column(contenders, name, "rate")
         row = [name, f"{statistics.median(rates):,.0f}"]
         row.append(_of_spread(ratios(rates, forwarded[figures["connections"]])))
-        for figure, digits in [("p50_us", 0), ("p99_us", 0), ("cpu_us", 1), ("waiting", 0)]:
+        for figure, digits in [("p50_us", 0), ("p99_us", 0), ("cpu_us", 1)]:
             row.append(_middle(contenders, name, figure, digits=digits))
+        for figure in ["waiting", "delivered_rate"]:
+            measured = figure in figures["closed_loop"][0]
+            row.append(_middle(contenders, name, figure) if measured else "")
         rows.append(row)
     return columns, rows
 

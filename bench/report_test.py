@@ -10,11 +10,14 @@ import xml.etree.ElementTree as xml
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path("bench").absolute()))
 
+import delivery_latency  # noqa: E402
+import environment  # noqa: E402
 import load  # noqa: E402
 import plot  # noqa: E402
 import publish  # noqa: E402
 import report  # noqa: E402
 import stats  # noqa: E402
+import targets  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -96,6 +99,29 @@ class Loads(unittest.TestCase):
             with self.assertRaisesRegex(load.LoadError, output[:20]):
                 load.read_fixed_rate(output, lines, seconds=1)
 
+    def test_result_of_a_closed_loop_is_found_among_other_lines(self):
+        line = 'result {"requests": 500, "duration_us": 2000000, "p50_us": 7}'
+        expected = {"requests": 500, "rate": 250, "p50_us": 7}
+        self.assertEqual(load.read_closed_loop("wrk", f"Running\n{line}\nDone\n"), expected)
+        with self.assertRaisesRegex(load.LoadError, "(?s)wrk gave no result.*Running"):
+            load.read_closed_loop("wrk", "Running\n")
+
+    def test_messages_are_cut_wherever_they_arrive(self):
+        first = (b"HTTP/1.1 202 Accepted\r\ncontent-Length:5\r\n", b"a\r\n\r\n")
+        second = (b"HTTP/1.1 204 No Content\r\n", b"")
+        received = b"".join(head + b"\r\n" + body for head, body in [first, second, first])
+        for size in range(1, len(received) + 1):
+            messages = delivery_latency.Messages()
+            pieces = [received[at : at + size] for at in range(0, len(received), size)]
+            found = [message for piece in pieces for message in messages.add(piece)]
+            self.assertEqual(found, [first, second, first], size)
+
+    def test_versions_are_those_of_upstream(self):
+        lines = "redis-server 5:7.0.15-1~deb12u10\npython3-rq 1.13.0-1\nnative 2.5\n"
+        lines += "dpkg-query: no packages found matching gunicorn\n"
+        expected = [("redis-server", "7.0.15"), ("python3-rq", "1.13.0"), ("native", "2.5")]
+        self.assertEqual(environment.read_versions(lines), expected)
+
     def test_realistic_headers_are_30_with_the_host(self):
         self.assertEqual(len(load.REALISTIC_HEADERS) + 1, 30)
 
@@ -144,6 +170,36 @@ class Reports(unittest.TestCase):
         _, rows = report.TABLES["durable"](scenario)
         self.assertEqual([row[2] for row in rows], ["1.00", "0.50", "1.00", "0.60"])
 
+    def test_durable_figures_that_only_some_calls_have_are_left_out_of_the_others(self):
+        each = {"cpu_us": 1, "rate": 10, "p50_us": 1, "p99_us": 1}
+        contenders = {
+            name: {"kind": name, "connections": 64, "closed_loop": [each | more]}
+            for name, more in [("forward", {"waiting": 0}), ("redis", {}), ("async", DELIVERED)]
+        }
+        scenario = {"kind": "durable", "title": "", "contenders": contenders, "notes": []}
+        columns, rows = report.TABLES["durable"](scenario)
+        self.assertEqual(columns[-2:], ["not begun at the end", "delivered/s"])
+        self.assertEqual([row[-2:] for row in rows], [["0", ""], ["", ""], ["7", "1,234"]])
+
+    def test_targets_are_said_with_what_was_reached(self):
+        latency = {"async": [{"p50_us": 900, "p99_us": 2500}], "publish": [{"p50_us": 3100, "p99_us": 9000}]}
+        scenario = {"kind": "durable", "title": "", "contenders": {}, "notes": ["A note"]}
+        scenario["latency"] = {"rate": 100, "rounds": latency}
+        scenario["targets"] = [
+            {"target": "async", "value": "0.71", "met": True},
+            {"target": "publish", "value": "0.59", "met": False},
+        ]
+        self.assertEqual(
+            report.remarks(scenario),
+            [
+                "A note.",
+                "async at 100 calls/s: delivered 900 us after the 202 (p99: 2,500 us).",
+                "publish at 100 calls/s: delivered 3,100 us after the 202 (p99: 9,000 us).",
+                "Target async: 0.71, met.",
+                "Target publish: 0.59, not met.",
+            ],
+        )
+
     def test_policy_changes_are_counted_with_the_failed_calls(self):
         def result(p99, failed, **more):
             return {"requests": 1000, "failed": failed, "p50_us": 10, "p99_us": p99, **more}
@@ -161,6 +217,46 @@ class Reports(unittest.TestCase):
         busy["environment"]["load_average"] = 3.0
         self.assertIn("load average 3.0", "\n".join(report.preamble(busy)))
         self.assertNotIn("load average", "\n".join(report.preamble(results())))
+
+
+DELIVERED = {"waiting": 7, "delivered_rate": 1234}
+
+
+class Targets(unittest.TestCase):
+    def of(self, latency_us=(900, 900), **rates):
+        contenders = {
+            f"{kind}, {connections}": {
+                "kind": kind,
+                "connections": connections,
+                "closed_loop": [{"rate": rate} for rate in (each if connections == 64 else [1, 1, 1])],
+            }
+            for kind, each in rates.items()
+            for connections in [1, 64]
+        }
+        latency = {
+            kind: [{"p50_us": value}] for kind, value in zip(["async", "publish"], latency_us, strict=True)
+        }
+        found = targets.of_durable(contenders, latency)
+        return {each["target"]: (each["value"], each["met"]) for each in found}
+
+    def test_are_taken_round_by_round_for_64_connections(self):
+        found = self.of(
+            forward=[100, 1000, 100], redis=[50, 50, 50], **{"async": [60, 500, 90], "publish": [59, 590, 59]}
+        )
+        self.assertEqual(
+            {name: value for name, value in found.items() if "connections" in name},
+            {
+                "async of 64 connections, at least 0.60 x forward": ("0.60", True),
+                "async of 64 connections, at least 1.00 x redis": ("1.80", True),
+                "publish of 64 connections, at least 0.60 x forward": ("0.59", False),
+                "publish of 64 connections, at least 1.00 x redis": ("1.18", True),
+            },
+        )
+
+    def test_delivery_within_3_ms_is_in_time(self):
+        found = self.of((3000, 3001), forward=[1], **{"async": [1], "publish": [1]})
+        in_time = [value for name, value in found.items() if "delivered" in name]
+        self.assertEqual(in_time, [("3.00", True), ("3.00", False)])
 
 
 class Publishing(unittest.TestCase):
