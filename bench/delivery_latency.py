@@ -13,7 +13,7 @@ from load import LoadError
 RATE = 100  # calls a second
 BODY_BYTES = 256
 
-WITHIN = 10  # seconds, for all calls to be delivered after the last one
+WITHIN = 30  # seconds, for all calls to be delivered after the last one
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 DELIVERED = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -59,9 +59,10 @@ class Subscriber:
     def measure(self, port, path, calls):
         """Makes so many calls of the sidecar that listens on `port`, one by one, at RATE.
 
-        Returns [us from the 202 to the delivery, for each call]: 0 if it was delivered before the 202 was read.
+        Returns [(us from the call to the 202, us from the 202 to the delivery), for each call]. Both are on their way
+        at the same time: the second is below 0 if the delivery was there first.
         """
-        accepted, delivered = [], {}
+        called, accepted, delivered = [], [], {}
         self._on_delivery = lambda body, now: delivered.setdefault(int(body), now)
         with socket.create_connection(("127.0.0.1", port), timeout=WITHIN) as caller:
             caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,11 +70,15 @@ class Subscriber:
             begin = time.perf_counter()
             for number in range(calls):
                 self._run(lambda due=begin + number / RATE: time.perf_counter() >= due)
+                called.append(time.perf_counter())
                 caller.sendall(_call(path, number))
                 self._run(lambda expected=number + 1: len(accepted) >= expected)
             self._run(lambda: len(delivered) == calls)
             self._selector.unregister(caller)
-        return [1e6 * max(0, delivered[number] - accepted[number]) for number in range(calls)]
+        return [
+            (1e6 * (accepted[number] - called[number]), 1e6 * (delivered[number] - accepted[number]))
+            for number in range(calls)
+        ]
 
     def _run(self, is_done):
         """Does what there is to do until it is done."""
@@ -114,6 +119,6 @@ def _accepted_now(head):
 
 
 def _call(path, number):
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {BODY_BYTES}\r\n\r\n{number:0{BODY_BYTES}}"
-    ).encode()
+    body = f"{number:0{BODY_BYTES}}"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
+    return (head + body).encode()

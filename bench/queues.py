@@ -17,8 +17,8 @@ from processes import StartError, free_port
 # By its own path: the one in /usr/sbin would run it as another user, in the directories of the system's service.
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
-# RabbitMQ takes about six seconds on an idle machine.
-RABBITMQ_STARTS_WITHIN = 120
+# RabbitMQ takes some seconds on an idle machine, and a minute on a busy one.
+RABBITMQ_STARTS_WITHIN = 180
 
 
 @dataclasses.dataclass

@@ -45,16 +45,20 @@ def remarks(scenario):
     if "latency" in scenario:
         lines += latencies(**scenario["latency"])
     for target in scenario.get("targets", []):
-        lines.append(f"Target {target['target']}: {target['value']}, {'' if target['met'] else 'not '}met.")
+        reached = f"{target['value']:.2f} {target['unit']}"
+        lines.append(f"Target {target['target']}: {reached}, {'' if target['met'] else 'not '}met.")
     return lines
 
 
 def latencies(rate, rounds):
-    """From 202 to delivered, when there is little to do."""
+    """From call to 202 to delivery, when there is little to do."""
     lines = []
     for kind, results in rounds.items():
-        p50, p99 = (statistics.median(each[what] for each in results) for what in ["p50_us", "p99_us"])
-        lines.append(f"{kind} at {rate} calls/s: delivered {p50:,.0f} us after the 202 (p99: {p99:,.0f} us).")
+        accepted, p50, p99 = (
+            f"{statistics.median(each[what] for each in results):,.0f} us"
+            for what in ["accepted_p50_us", "p50_us", "p99_us"]
+        )
+        lines.append(f"{kind} at {rate} calls/s: 202 after {accepted}, delivered {p50} later (p99: {p99}).")
     return lines
 
 

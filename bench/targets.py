@@ -16,7 +16,7 @@ DURABLE = ["async", "publish"]
 
 
 def of_durable(contenders, latency):
-    """[{"target": text, "value", "met"}] for the figures of Durable."""
+    """[{"target": text, "value", "unit", "met"}] for the figures of Durable."""
     figures = {
         each["kind"]: each["closed_loop"]
         for each in contenders.values()
@@ -29,11 +29,11 @@ def of_durable(contenders, latency):
             each_round = ratios(_rates(figures[kind]), _rates(figures[other]))
             value = statistics.median(each_round)
             text = f"{kind} of {CONNECTIONS} connections, at least {least:.2f} x {other}"
-            targets.append({"target": text, "value": f"{value:.2f}", "met": value >= least})
+            targets.append({"target": text, "value": value, "unit": "x", "met": value >= least})
         value = statistics.median(result["p50_us"] for result in latency[kind])
         text = f"{kind}, p50 from 202 to delivered when idle, at most {P50_TO_DELIVERED_US / 1000:.1f} ms"
         met = value <= P50_TO_DELIVERED_US
-        targets.append({"target": text, "value": f"{value / 1000:.2f}", "met": met})
+        targets.append({"target": text, "value": value / 1000, "unit": "ms", "met": met})
     return targets
 
 
