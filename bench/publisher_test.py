@@ -176,7 +176,7 @@ class Publishers(unittest.TestCase):
         self.assertEqual(status, 0, output)
         result = json.loads(re.fullmatch(r"result (\{.*\})\n", output)[1])
         self.assertGreater(result["requests"], CONNECTIONS)
-        self.assertEqual(result["duration_us"], 1_000_000)
+        self.assertGreaterEqual(result["duration_us"], 1_000_000)
         self.assertGreaterEqual(result["p99_us"], result["p50_us"])
 
     def test_entries_are_added_to_a_stream_of_redis_which_is_removed_after_all(self):
