@@ -534,7 +534,8 @@ TEST(ToYaml, IndentsAndShowsDefaults) {
             "  broker: embedded\n"
             "  on: SUCCESS\n"
             "  methods: [POST]\n"
-            "  payload: NONE\n");
+            "  payload: NONE\n"
+            "  guarantee: ON_ANSWER\n");
 }
 
 TEST(ToJson, KeepsTheFieldNames) {

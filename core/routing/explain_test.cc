@@ -75,6 +75,7 @@ virtual host 'orders': yes: 'Orders:80' is 'orders'
       broker: embedded
       on: SUCCESS
       payload: NONE
+      guarantee: ON_ANSWER
 )");
   ASSERT_NE(explanation.route, nullptr);
   EXPECT_EQ(explanation.route->name, "rest");

@@ -62,6 +62,9 @@ class GetCall : public std::enable_shared_from_this<GetCall> {
                       [self = shared_from_this()](absl::StatusOr<delivery::DeliveryResult> result) {
                         api::v1::Delivery& delivery =
                             *self->response_.mutable_deliveries(self->next_++);
+                        if (!result.ok() && !absl::IsNotFound(result.status())) {
+                          return self->reply_(std::move(result).status());
+                        }
                         if (result.ok() && result->answer) {
                           *delivery.mutable_answer() = ToApi(*result->answer);
                         }

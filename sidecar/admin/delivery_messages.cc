@@ -174,6 +174,11 @@ api::v1::Answer ToApi(const delivery::Answer& answer) {
 
 absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& filter) {
   using delivery::TargetKind;
+  // Left out, they would make the filter match more than was meant.
+  if (filter.GetReflection()->GetUnknownFields(filter).field_count() > 0) {
+    return absl::InvalidArgumentError(
+        "filter: has fields that this sidecar does not know; update the sidecar first");
+  }
   delivery::DeliveryFilter result;
   absl::Status status = SetEnums(filter, result);
   if (!filter.route().empty() && !filter.subscription().empty()) {

@@ -8,15 +8,28 @@
 namespace pillion::delivery {
 namespace {
 
+// Of each delivery of a batch besides its message, which may be small: what it takes in memory, and
+// so that a batch of many is as large as the work that it is.
+constexpr int64_t kBytesInBatch = 512;
+
 int64_t BytesOf(const Command& command) {
   if (const auto* accept = std::get_if<AcceptCommand>(&command)) {
     return SizeOf(accept->request.message);
   }
   int64_t bytes = 0;
   if (const auto* all = std::get_if<AcceptAllCommand>(&command)) {
-    for (const AcceptCommand& accept : all->accepts) bytes += SizeOf(accept.request.message);
+    for (const AcceptCommand& accept : all->accepts) {
+      bytes += SizeOf(accept.request.message) +
+               kBytesInBatch * static_cast<int64_t>(accept.request.deliveries.size());
+    }
   }
   return bytes;
+}
+
+// What becomes of it must not overtake it.
+bool IsHeld(const Command& command) {
+  const auto* accept = std::get_if<AcceptCommand>(&command);
+  return accept != nullptr && accept->request.held;
 }
 
 bool IsAccept(const Command& command) {
@@ -37,7 +50,7 @@ bool IsUnlimited(const Command& command) {
 
 absl::Status CommandQueue::Push(Command& command) {
   const int64_t bytes = BytesOf(command);
-  const bool large = bytes > static_cast<int64_t>(kLargeBody);
+  const bool large = bytes > static_cast<int64_t>(kLargeBody) && !IsHeld(command);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return absl::CancelledError("the delivery engine is stopping");
   if (!IsUnlimited(command)) {

@@ -2,6 +2,7 @@
 // happened.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -70,9 +71,12 @@ TEST(EngineHeld, LeavesNoTraceWhenItIsDiscarded) {
 TEST(EngineHeld, CanBeGivenUpBeforeItIsStored) {
   EngineHarness harness;
   for (int i = 0; i < 20; ++i) {
+    AcceptRequest request = Held({"billing"});
+    // Of any size: large ones, which wait for their turn, are not overtaken by their end.
+    if (i % 2 == 1) request.message.attributes.assign(100'000, 'x');
     Inbox<absl::StatusOr<Accepted>> reply;
     const std::string id = harness.engine->Accept(
-        Held({"billing"}), [&](absl::StatusOr<Accepted> accepted) { reply.Put(accepted); });
+        std::move(request), [&](absl::StatusOr<Accepted> accepted) { reply.Put(accepted); });
     harness.engine->Discard(id);
     const auto accepted = reply.Next();
     ASSERT_TRUE(accepted.has_value() && accepted->ok());

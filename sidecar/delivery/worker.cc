@@ -71,6 +71,10 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
       outcomes_.push_back({complete->claim, std::move(complete->outcome), false, false});
     } else if (auto* held = std::get_if<HeldCommand>(&command)) {
       held_.push_back(std::move(*held));
+    } else if (auto* limits = std::get_if<ClusterLimitsCommand>(&command)) {
+      scheduler_.SetClusterLimits(limits->limits);
+    } else if (auto* hurry = std::get_if<HurryCommand>(&command)) {
+      AddHurryJob(std::move(*hurry));
     } else if (!ServeRead(command)) {
       writes.push_back(std::move(command));
     }
@@ -158,15 +162,6 @@ void Worker::RunDegraded(std::vector<Command>& writes) {
 void Worker::RetryStore() {
   absl::Status failure = Transact([this] { return ApplyDeadlines(); });
   size_t failures = failure.ok() ? 0 : 1;
-  if (!held_.empty()) {
-    absl::Status status = Transact([this] { return ApplyHeld(); });
-    if (status.ok()) {
-      held_.clear();
-    } else {
-      ++failures;
-      failure = std::move(status);
-    }
-  }
   for (Outcome& outcome : outcomes_) {
     if (failures >= kMaxRetryFailures) break;
     absl::Status status = Transact([&] { return ApplyOutcome(outcome); });
@@ -184,6 +179,11 @@ void Worker::RetryStore() {
   const auto tried = static_cast<ptrdiff_t>(std::min(failures, outcomes_.size()));
   std::rotate(outcomes_.begin(), outcomes_.begin() + tried, outcomes_.end());
   Degrade(failure);
+}
+
+// At the end, when nothing is left that could still be accepted.
+void Worker::FinishHeld() {
+  if (Transact([this] { return ApplyHeld(); }).ok()) held_.clear();
 }
 
 // Answers that wait for the store must not use the memory up. Of those beyond the limit only the
@@ -279,7 +279,8 @@ void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::
 
 void Worker::Finish() {
   now_ = clock_->Now();
-  if (!outcomes_.empty() || !held_.empty()) RetryStore();
+  if (!outcomes_.empty()) RetryStore();
+  if (!held_.empty()) FinishHeld();
   const absl::Status cancelled = absl::CancelledError("the delivery engine is stopping");
   for (auto& watcher : watchers_.TakeAll()) watcher->on_change(Copy(cancelled));
   for (ListJob& job : list_jobs_) job.command.done(Copy(cancelled));

@@ -84,6 +84,7 @@ class Worker {
     std::vector<std::string> changed;  // ids of watched messages
     std::vector<absl::AnyInvocable<void(const absl::Status&)>> replies;
     EngineStats counts;                  // to be added
+    size_t expired = 0;                  // when it was their turn
     std::optional<int64_t> store_bytes;  // once something was accepted
   };
   // Jobs are done in steps; command.after is how far they have come.
@@ -116,6 +117,7 @@ class Worker {
   absl::Status ApplyAll(std::vector<Command>& writes, size_t& applied);
   absl::Status ApplyHeld();
   void RetryStore();
+  void FinishHeld();
   void LimitWaitingAnswers();
   size_t OutcomesForOneCommit() const;
   void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);

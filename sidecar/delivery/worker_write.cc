@@ -52,14 +52,6 @@ absl::Status Worker::ApplyWrite(Command& command) {
   if (auto* all = std::get_if<AcceptAllCommand>(&command)) return ApplyAcceptAll(*all);
   if (auto* cancel = std::get_if<CancelCommand>(&command)) return ApplyCancel(*cancel);
   if (auto* progress = std::get_if<ProgressCommand>(&command)) return ApplyProgress(*progress);
-  if (auto* hurry = std::get_if<HurryCommand>(&command)) {
-    AddHurryJob(std::move(*hurry));
-    return absl::OkStatus();
-  }
-  if (const auto* limits = std::get_if<ClusterLimitsCommand>(&command)) {
-    scheduler_.SetClusterLimits(limits->limits);
-    return absl::OkStatus();
-  }
   auto* change = std::get_if<ChangeCommand>(&command);
   assert(change != nullptr);
   change_jobs_.emplace_back().command = std::move(*change);
@@ -223,8 +215,12 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
 
 absl::Status Worker::StartDue() {
   if (!dispatching_) return absl::OkStatus();
-  while (std::optional<Target> target = scheduler_.NextTurn(now_))
+  // What has expired meanwhile takes no place, so that nothing else would end this.
+  while (effects_.expired < kDeadlinesAtOnce) {
+    const std::optional<Target> target = scheduler_.NextTurn(now_);
+    if (!target.has_value()) break;
     PILLION_RETURN_IF_ERROR(StartNext(*target));
+  }
   return absl::OkStatus();
 }
 
@@ -236,6 +232,7 @@ absl::Status Worker::StartNext(const Target& target) {
   }
   if (due->expires_at <= now_) {
     scheduler_.Took(target);
+    ++effects_.expired;
     return EndDelivery(due->entry, EndingAs(DeliveryState::kExpired));
   }
   const DeliveryEntry& entry = due->entry;
