@@ -26,7 +26,9 @@ namespace {
 using Json = nlohmann::json;
 
 // Starting may mean to recover a large store on a busy machine.
-constexpr std::chrono::minutes kStartPatience(3);
+constexpr std::chrono::minutes kPatience(3);
+// With one that may hang already.
+constexpr std::chrono::seconds kShortPatience(5);
 
 bool IsFree(int port) {
   const harness::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -137,14 +139,14 @@ absl::Status Program::Start() {
   absl::StatusOr<std::unique_ptr<harness::Process>> process = harness::Process::Start(options_);
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
-  const absl::Status ready = process_->WaitForOutput(ready_, 0, kStartPatience).status();
+  const absl::Status ready = process_->WaitForOutput(ready_, 0, kPatience).status();
   if (ready.ok()) return ready;
   return absl::Status(ready.code(), absl::StrCat(name_, " does not start: ", ready.message()));
 }
 
 absl::Status Program::Kill() {
   process_->Signal(SIGKILL);
-  const absl::StatusOr<harness::ExitStatus> end = process_->WaitForExit(kStartPatience);
+  const absl::StatusOr<harness::ExitStatus> end = process_->WaitForExit(kPatience);
   if (!end.ok()) return end.status();
   if (*end == harness::ExitStatus::Signal(SIGKILL)) return absl::OkStatus();
   return absl::InternalError(
@@ -153,7 +155,7 @@ absl::Status Program::Kill() {
 
 absl::Status Program::Terminate() {
   process_->Signal(SIGTERM);
-  const absl::StatusOr<harness::ExitStatus> end = process_->WaitForExit(kStartPatience);
+  const absl::StatusOr<harness::ExitStatus> end = process_->WaitForExit(kPatience);
   if (!end.ok()) return end.status();
   if (*end == harness::ExitStatus::Code(0)) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(name_, " did not end well: ", ToString(*end)));
@@ -261,7 +263,7 @@ absl::Status Mesh::Start() {
   }
   if (!started.ok()) return started;
   for (size_t i = 0; i < webs_.size(); ++i) {
-    if (!harness::Eventually([&] { return RunsPolicy(i, Mode::kAsync); }, kStartPatience)) {
+    if (!harness::Eventually([&] { return RunsPolicy(i, Mode::kAsync); }, kPatience)) {
       return absl::DeadlineExceededError(webs_[i]->program.name() + " gets no policy");
     }
   }
@@ -273,9 +275,10 @@ absl::Status Mesh::EditPolicy(Mode mode) {
                                       Policy(inbound_port_, receivers_[1]->port, mode));
 }
 
-absl::StatusOr<harness::Response> Mesh::Admin(size_t i, const std::string& target) const {
-  absl::StatusOr<harness::Response> response =
-      harness::HttpClient(webs_[i]->admin_port).Get(target);
+absl::StatusOr<harness::Response> Mesh::Admin(size_t i, const std::string& target,
+                                              harness::Deadline deadline) const {
+  harness::HttpClient client(webs_[i]->admin_port);
+  absl::StatusOr<harness::Response> response = client.Send({.target = target}, deadline);
   if (response.ok() && response->status != 200) {
     return absl::UnavailableError(absl::StrCat(webs_[i]->program.name(), " answers ", target,
                                                " with ", response->status, ": ", response->body));
@@ -284,7 +287,7 @@ absl::StatusOr<harness::Response> Mesh::Admin(size_t i, const std::string& targe
 }
 
 bool Mesh::RunsPolicy(size_t i, Mode mode) const {
-  const absl::StatusOr<harness::Response> dump = Admin(i, "/config_dump");
+  const absl::StatusOr<harness::Response> dump = Admin(i, "/config_dump", kPatience);
   if (!dump.ok()) return false;
   const Json json = Json::parse(dump->body, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json["policy"].is_object()) return false;
@@ -315,7 +318,7 @@ absl::StatusOr<std::map<std::string, double>> ParseMetrics(const std::string& pa
 }  // namespace
 
 absl::StatusOr<int64_t> Mesh::Unfinished(size_t i) const {
-  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus");
+  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus", kPatience);
   if (!page.ok()) return page.status();
   absl::StatusOr<std::map<std::string, double>> metrics = ParseMetrics(page->body);
   if (!metrics.ok()) return metrics.status();
@@ -325,14 +328,14 @@ absl::StatusOr<int64_t> Mesh::Unfinished(size_t i) const {
 
 std::string Mesh::Describe(size_t i) const {
   std::string text = absl::StrCat(webs_[i]->program.name(), ":\n");
-  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus");
+  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus", kShortPatience);
   if (!page.ok()) return absl::StrCat(text, page.status().ToString(), "\n");
   for (const absl::string_view line : absl::StrSplit(page->body, '\n')) {
     if (absl::StartsWith(line, "pillion_delivery_")) absl::StrAppend(&text, "  ", line, "\n");
   }
   for (const char* state : {"running", "pending"}) {
     const absl::StatusOr<harness::Response> list =
-        Admin(i, absl::StrCat("/.pillion/deliveries?limit=3&state=", state));
+        Admin(i, absl::StrCat("/.pillion/deliveries?limit=3&state=", state), kShortPatience);
     absl::StrAppend(&text, list.ok() ? list->body : list.status().ToString(), "\n");
   }
   return text;
@@ -342,7 +345,7 @@ absl::Status Mesh::ListDeliveries(size_t i, SidecarRecord& record) const {
   std::string token;
   do {
     const absl::StatusOr<harness::Response> page =
-        Admin(i, absl::StrCat("/.pillion/deliveries?limit=1000&page_token=", token));
+        Admin(i, absl::StrCat("/.pillion/deliveries?limit=1000&page_token=", token), kPatience);
     if (!page.ok()) return page.status();
     const Json json = Json::parse(page->body, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return absl::DataLossError("no JSON: " + page->body);
@@ -366,7 +369,7 @@ absl::StatusOr<SidecarRecord> Mesh::Close(size_t i) {
   record.name = web.program.name();
   record.start = web.program.starts();
   if (absl::Status listed = ListDeliveries(i, record); !listed.ok()) return listed;
-  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus");
+  const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus", kPatience);
   if (!page.ok()) return page.status();
   absl::StatusOr<std::map<std::string, double>> metrics = ParseMetrics(page->body);
   if (!metrics.ok()) return metrics.status();

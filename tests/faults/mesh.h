@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "tests/faults/record.h"
 #include "tests/faults/shared.h"
+#include "tests/integration/harness/deadline.h"
 #include "tests/integration/harness/http.h"
 #include "tests/integration/harness/process.h"
 
@@ -108,7 +109,8 @@ class Mesh {
  private:
   void AddReceiver(const std::string& name);
   void AddWeb(const std::string& id);
-  absl::StatusOr<harness::Response> Admin(size_t i, const std::string& target) const;
+  absl::StatusOr<harness::Response> Admin(size_t i, const std::string& target,
+                                          harness::Deadline deadline) const;
   absl::Status ListDeliveries(size_t i, SidecarRecord& record) const;
 
   const std::string directory_;
