@@ -9,6 +9,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -335,7 +336,7 @@ std::string Mesh::Describe(size_t i) const {
   }
   for (const char* state : {"running", "pending"}) {
     const absl::StatusOr<harness::Response> list =
-        Admin(i, absl::StrCat("/.pillion/deliveries?limit=3&state=", state), kShortPatience);
+        Admin(i, absl::StrCat("/.pillion/deliveries?page_size=3&state=", state), kShortPatience);
     absl::StrAppend(&text, list.ok() ? list->body : list.status().ToString(), "\n");
   }
   return text;
@@ -345,18 +346,20 @@ absl::Status Mesh::ListDeliveries(size_t i, SidecarRecord& record) const {
   std::string token;
   do {
     const absl::StatusOr<harness::Response> page =
-        Admin(i, absl::StrCat("/.pillion/deliveries?limit=1000&page_token=", token), kPatience);
+        Admin(i, absl::StrCat("/.pillion/deliveries?page_size=1000&page_token=", token), kPatience);
     if (!page.ok()) return page.status();
     const Json json = Json::parse(page->body, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return absl::DataLossError("no JSON: " + page->body);
     for (const Json& delivery : json["deliveries"]) {
-      const Json& status = delivery["lastStatus"];
-      record.deliveries.push_back({.message = delivery.value("message", ""),
-                                   .target = delivery.value("target", ""),
-                                   .state = delivery.value("state", ""),
-                                   .reason = delivery.value("reason", ""),
-                                   .error = delivery.value("error", ""),
-                                   .last_status = status.is_number() ? status.get<int>() : 0});
+      const bool message = delivery.contains("subscription");
+      record.deliveries.push_back(
+          {.message = delivery.value("messageId", ""),
+           .target = message ? "subscription/" + delivery.value("subscription", "")
+                             : "route/" + delivery.value("route", ""),
+           .state = absl::AsciiStrToLower(delivery.value("state", "")),
+           .reason = delivery.value("reason", ""),
+           .error = delivery.value("lastError", ""),
+           .last_status = delivery.value("lastStatus", 0)});
     }
     token = json.value("nextPageToken", "");
   } while (!token.empty());

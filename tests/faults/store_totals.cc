@@ -49,12 +49,12 @@ absl::StatusOr<StoreTotals> ReadStore(const std::string& database) {
                   });
   }
   if (read.ok()) {
-    // As sidecar/delivery/sqlite_schema.cc numbers them.
-    constexpr const char* kStates[] = {"pending", "pending",  "running", "succeeded",
-                                       "failed",  "canceled", "expired"};
+    // As sidecar/delivery/sqlite_schema.cc numbers them, from -1.
+    constexpr const char* kStates[] = {"pending",   "pending", "pending",  "running",
+                                       "succeeded", "failed",  "canceled", "expired"};
     read = Select(handle, "SELECT state, count(*) FROM delivery GROUP BY state",
                   [&](const char* state, const char* count) {
-                    totals.states[kStates[std::atoi(state)]] += std::atoll(count);
+                    totals.states[kStates[std::atoi(state) + 1]] += std::atoll(count);
                   });
   }
   if (read.ok()) {
