@@ -160,5 +160,15 @@ TEST(EngineSchedule, HurryingReachesAllThatRestInStepsBetweenWhichOthersAreServe
   EXPECT_EQ(harness.engine->stats().attempts, 2 * kResting);
 }
 
+TEST(EngineSchedule, AClockThatWasSetBackBeforeTheStartDelaysNothing) {
+  EngineHarness harness;
+  const auto delayed = harness.Accept(Delayed(absl::Minutes(30)));
+  const std::string resting = Resting(harness);
+  harness.clock.Advance(-absl::Hours(24));
+  harness.Restart();
+  EXPECT_EQ(NextAttemptAt(harness, delayed->id), harness.clock.Now() + absl::Minutes(30));
+  EXPECT_LE(NextAttemptAt(harness, resting), harness.clock.Now() + absl::Hours(1));
+}
+
 }  // namespace
 }  // namespace pillion::delivery

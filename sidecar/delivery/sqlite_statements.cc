@@ -65,6 +65,10 @@ constexpr Source kSources[] = {
     {&S::recover,
      "UPDATE delivery SET state = 1, due_at = ?, lease_owner = NULL, lease_until = NULL"
      " WHERE state <= 2 AND state = 2"},
+    {&S::last_created, "SELECT created_at FROM message ORDER BY seq DESC LIMIT 1"},
+    {&S::set_back,
+     "UPDATE delivery SET due_at = due_at - ?1, not_before = not_before - ?1,"
+     " deadline_at = deadline_at - ?1 WHERE state <= 2"},
     {&S::next_due,
      "SELECT " PILLION_ENTRY_COLUMNS
      ", d.due_at, d.deadline_at FROM delivery d CROSS JOIN target t ON t.id = d.target"

@@ -15,8 +15,8 @@ struct SqliteStatements {
   Statement page_count, free_page_count;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;
   Statement held_messages, set_attributes, wait_behind;
-  Statement recover, next_due, claim, load_claimed, reschedule, set_resume, set_progress, resting,
-      end_rest;
+  Statement recover, last_created, set_back, next_due, claim, load_claimed, reschedule, set_resume,
+      set_progress, resting, end_rest;
   Statement state_of, finish, put_result, delete_result, first_of_key, let_go, set_callback, replay;
   Statement next_deadline, overdue, message_range, forget_content, forget_delivery, size_of_content,
       set_deadline;

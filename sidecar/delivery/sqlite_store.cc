@@ -195,6 +195,16 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
 // --- Scheduling ---
 
 absl::Status SqliteStore::Recover(absl::Time now) {
+  absl::Time last = now;
+  {
+    Query query(database_, statements_->last_created);
+    PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+    if (found) last = query.GetTime(0);
+  }
+  if (last > now) {
+    Query set_back(database_, statements_->set_back);
+    PILLION_RETURN_IF_ERROR(set_back.Int(absl::ToInt64Milliseconds(last - now)).Run());
+  }
   PILLION_RETURN_IF_ERROR(Query(database_, statements_->recover).Time(now).Run());
   PILLION_ASSIGN_OR_RETURN(const std::vector<std::string> held, HeldMessages());
   for (const std::string& id : held) PILLION_RETURN_IF_ERROR(Release(id, "", now).status());

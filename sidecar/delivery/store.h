@@ -201,7 +201,9 @@ class Store {
 
   // --- Scheduling ---
   // Every running delivery becomes pending and due at `now`, with the attempts it had; every held
-  // message is released. For the start: those that ran or held them are gone.
+  // message is released. For the start: those that ran or held them are gone. If the newest
+  // message was accepted after `now`, the clock was set back since, and the times of all that is
+  // not final with it.
   virtual absl::Status Recover(absl::Time now) = 0;
   virtual absl::StatusOr<std::vector<TargetDue>> PendingTargets() = 0;
   virtual absl::StatusOr<std::optional<DueDelivery>> NextDue(const Target& target) = 0;

@@ -23,10 +23,14 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-UniqueFd ListenOnLoopback() {
+UniqueFd ListenOnLoopback(int port) {
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // The last one to listen there may have been killed in the middle of its connections.
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   sockaddr_in address = {};
   address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   Require(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
   return fd;
@@ -54,11 +58,11 @@ int PortOf(const UniqueFd& fd) {
 
 Origin::Origin(Handler handler, RequestBodySink sink)
     : handler_(std::move(handler)), sink_(std::move(sink)) {
-  Listen(ListenOnLoopback());
+  Listen(ListenOnLoopback(0));
 }
 
-Origin::Origin(RawHandler handler) : raw_handler_(std::move(handler)) {
-  Listen(ListenOnLoopback());
+Origin::Origin(RawHandler handler, int port) : raw_handler_(std::move(handler)) {
+  Listen(ListenOnLoopback(port));
 }
 
 Origin::Origin(const std::string& unix_path, Handler handler) : handler_(std::move(handler)) {

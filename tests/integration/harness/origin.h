@@ -42,7 +42,8 @@ class Origin {
 
   // "Connection: close" in a response closes the connection after it.
   explicit Origin(Handler handler, RequestBodySink sink = nullptr);
-  explicit Origin(RawHandler handler);
+  // On `port` if it is not 0: one that comes back where another one was.
+  explicit Origin(RawHandler handler, int port = 0);
   // The same on a Unix domain socket.
   Origin(const std::string& unix_path, Handler handler);
 
