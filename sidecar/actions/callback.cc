@@ -13,7 +13,7 @@
 namespace pillion::sidecar {
 namespace {
 
-// Announcements of one route that one sidecar sends at once.
+// Announcements of one route that one sidecar sends to one cluster at once.
 constexpr int kConcurrency = 16;
 
 // Whether `path` is `prefix` or goes on with '/' after it.
@@ -36,6 +36,7 @@ absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callbac
   spec.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
   spec.retry.max_interval = config::ToAbslDuration(back_off.max_interval());
   spec.timeout = config::ToAbslDuration(config.timeout());
+  spec.expires_after = config::ToAbslDuration(config.expires_after());
   for (const config::v1::CallbackTarget& target : config.allowed_targets()) {
     AllowedTarget& allowed = policy.allowed_.emplace_back();
     const char* error = http::ParseHttpAuthority(target.authority(), &allowed.authority);
@@ -105,8 +106,9 @@ std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& o
   request.message.path_and_query = spec->path;
   request.message.authority = spec->authority;
   request.message.body = ToText(json);
+  request.expires_after = spec->expires_after;
   delivery::NewDelivery& delivery = request.deliveries.emplace_back();
-  delivery.target = {delivery::TargetKind::kCallback, ended.target.name};
+  delivery.target = delivery::CallbackTarget(ended.target.name, spec->cluster);
   delivery.cluster = spec->cluster;
   delivery.spec.retry = spec->retry;
   delivery.spec.attempt_timeout = spec->timeout;
