@@ -155,6 +155,14 @@ class Attempt {
       follow_path_ = status.result_path;
       outcome = co_await Request(cluster);
       if (outcome.answer.status == 0) co_return Unanswered(std::move(followed), std::move(outcome));
+      // Not there yet; or an error, which may be that of the work itself: that is found out by
+      // asking as often as the policy has other errors tried again.
+      const bool not_there = outcome.answer.status == 202;
+      if (not_there || (IsPassing(outcome.answer.status) &&
+                        followed.failed_results < delivery_.spec.retry.num_retries)) {
+        followed.failed_results += !not_there;
+        co_return Continued(std::move(followed), outcome);
+      }
     }
     const bool failed = status.kind == UpstreamStatus::kFailed || outcome.answer.status >= 400;
     outcome.verdict = failed ? Verdict::kPermanentFailure : Verdict::kSuccess;
@@ -190,8 +198,8 @@ class Attempt {
     const delivery::RetryPolicy& policy = delivery_.spec.retry;
     absl::Duration limit = policy.base_interval;
     for (int i = 0; i < polls && limit < policy.max_interval; ++i) limit *= 2;
-    limit = std::clamp(limit, absl::Milliseconds(2),
-                       std::max(policy.max_interval, policy.base_interval));
+    limit = std::min(limit, std::max(policy.max_interval, policy.base_interval));
+    limit = std::max(limit, absl::Milliseconds(2));
     const int64_t half = absl::ToInt64Microseconds(limit) / 2;
     const uint64_t jitter =
         telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(half) + 1);
