@@ -16,9 +16,10 @@ namespace {
 // Announcements of one route that one sidecar sends to one cluster at once.
 constexpr int kConcurrency = 16;
 
-// Whether `path` is `prefix` or goes on with '/' after it.
+// Whether `path` is `prefix`, or goes on after it where a '/' is.
 bool IsBelow(std::string_view path, std::string_view prefix) {
-  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  return path.starts_with(prefix) &&
+         (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
 }
 
 }  // namespace
@@ -48,7 +49,6 @@ absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callbac
           StrCat("callback.allowed_targets: ", target.authority(), target.prefix(), ": ", error));
     }
     allowed.prefix = prefix.path;
-    while (allowed.prefix.ends_with('/')) allowed.prefix.pop_back();
     allowed.cluster = target.cluster();
     allowed.name = StrCat("http://", target.authority(), target.prefix());
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -58,7 +59,7 @@ virtual_hosts:
       callback:
         header: X-Callback
         allowed_targets:
-        - { authority: hooks.example, prefix: /, cluster: hooks }
+        - { authority: hooks.example, prefix: /done, cluster: hooks }
         - { authority: hanging.example, prefix: /, cluster: hanging }
         secret_file: '$2'
   - name: fixed
@@ -235,6 +236,7 @@ TEST_F(Callback, GoesNowhereElse) {
   SidecarProcess sidecar(Policy(upstream_.port(), hooks_.port(), secrets_));
   ASSERT_TRUE(sidecar.Start().ok());
   for (const char* url : {
+           "http://hooks.example:8080/orders",
            "http://hooks.example:8080/ordersX",
            "http://hooks.example:8080/orders/../admin",
            "http://hooks.example:8080/orders/%2e%2e/admin",
@@ -266,6 +268,21 @@ TEST_F(Callback, GoesNowhereElse) {
   EXPECT_EQ(twice.status, 400);
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
   EXPECT_EQ(upstream_.request_count(), 0u);
+}
+
+TEST_F(Callback, GoesToAPrefixWithoutASlashAndBelowIt) {
+  SidecarProcess sidecar(Policy(upstream_.port(), hooks_.port(), secrets_));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const std::vector<std::pair<std::string, int>> calls = {
+      {"http://hooks.example/done", 202},   {"http://hooks.example/done/", 202},
+      {"http://hooks.example/done/7", 202}, {"http://hooks.example/done?id=7", 202},
+      {"http://hooks.example/doneX", 400},  {"http://hanging.example", 202},
+  };
+  for (const auto& [url, status] : calls) {
+    EXPECT_EQ(sidecar.Call("POST", "http://orders/either", "", {{"X-Callback", url}}).status,
+              status)
+        << url;
+  }
 }
 
 TEST_F(Callback, ExpiresAlsoWhereItCannotBeSigned) {
@@ -314,8 +331,8 @@ TEST_F(Callback, OfOneReceiverWaitsForNoOther) {
         202);
   }
   ASSERT_TRUE(hanging.WaitForRequests(16));
-  const Response accepted =
-      sidecar.Call("POST", "http://orders/either", "", {{"X-Callback", "http://hooks.example/"}});
+  const Response accepted = sidecar.Call("POST", "http://orders/either", "",
+                                         {{"X-Callback", "http://hooks.example/done"}});
   EXPECT_TRUE(AwaitAnnounced(sidecar, accepted).is_object());
   EXPECT_EQ(hanging.request_count(), 16u);
   const Json listed = ParseJson(sidecar.Admin(
@@ -338,7 +355,7 @@ TEST_F(Callback, WaitsForItsSecretAndSaysSo) {
   const std::string error = waiting["callback"]["error"];
   EXPECT_TRUE(absl::StrContains(error, "signed")) << error;
   EXPECT_FALSE(absl::StrContains(error, later)) << error;
-  EXPECT_TRUE(Eventually([&] { return absl::StrContains(sidecar.process().log(), later); }));
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(sidecar.process().Output(), later); }));
   EXPECT_EQ(hooks_.request_count(), 0u);
   ASSERT_TRUE(WriteFileAtomically(later, absl::StrCat(kSecret, "\n")).ok());
   ASSERT_TRUE(hooks_.WaitForRequests(1));
