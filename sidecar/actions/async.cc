@@ -198,6 +198,7 @@ class AsyncAction final : public Action {
                             static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
     if (callback) {
+      delivery.callback_target = delivery::CallbackTarget(target_, callback->cluster);
       AttemptSpec attempt = attempt_;
       attempt.callback = std::move(callback);
       attempt.callback->retention = spec_.retention;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
@@ -12,12 +13,14 @@
 #include "core/net/task_group.h"
 #include "core/strings.h"
 #include "core/telemetry/fast_random.h"
+#include "core/telemetry/log.h"
 #include "sidecar/actions/attempt_request.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/collect.h"
 #include "sidecar/actions/follow.h"
 #include "sidecar/actions/retry_on.h"
+#include "sidecar/actions/webhook.h"
 #include "sidecar/delivery/engine.h"
 #include "sidecar/delivery/fields.h"
 #include "sidecar/snapshot.h"
@@ -28,6 +31,8 @@ namespace {
 
 using delivery::AttemptOutcome;
 using Verdict = AttemptOutcome::Verdict;
+
+constexpr log::Logger kLog("delivery");
 
 // What is read of a subscriber's answer, which is kept for the dead letters only.
 constexpr uint64_t kMaxSubscriberAnswer = 64 * 1024;
@@ -93,6 +98,18 @@ class Attempt {
                                  "' now; waiting until it does"),
                           absl::Now() - delivery_.message->created_at);
     }
+    if (delivery_.message->kind == delivery::MessageKind::kCallback) {
+      absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec_.secret_file);
+      if (!keys.ok()) {
+        static log::Limited unsigned_callback(kLog);
+        unsigned_callback.Warning("the callbacks of ", delivery_.target.name,
+                                  " wait, as they cannot be signed: ", keys.status().message());
+        // Callers see this: it is none of their business where the file is.
+        co_return Postponed("it cannot be signed now; the log of the sidecar says why",
+                            kUnsignedPostponement);
+      }
+      webhook_keys_ = *std::move(keys);
+    }
     const upstream::UseSlot slot = services_.clusters.TryBeginRequest(*cluster->second);
     if (!slot) {
       co_return Postponed(StrCat("cluster '", delivery_.cluster,
@@ -155,6 +172,14 @@ class Attempt {
       follow_path_ = status.result_path;
       outcome = co_await Request(cluster);
       if (outcome.answer.status == 0) co_return Unanswered(std::move(followed), std::move(outcome));
+      // Not there yet; or an error, which may be that of the work itself: that is found out by
+      // asking as often as the policy has other errors tried again.
+      const bool not_there = outcome.answer.status == 202;
+      if (not_there || (IsPassing(outcome.answer.status) &&
+                        followed.failed_results < delivery_.spec.retry.num_retries)) {
+        followed.failed_results += !not_there;
+        co_return Continued(std::move(followed), outcome);
+      }
     }
     const bool failed = status.kind == UpstreamStatus::kFailed || outcome.answer.status >= 400;
     outcome.verdict = failed ? Verdict::kPermanentFailure : Verdict::kSuccess;
@@ -190,8 +215,8 @@ class Attempt {
     const delivery::RetryPolicy& policy = delivery_.spec.retry;
     absl::Duration limit = policy.base_interval;
     for (int i = 0; i < polls && limit < policy.max_interval; ++i) limit *= 2;
-    limit = std::clamp(limit, absl::Milliseconds(2),
-                       std::max(policy.max_interval, policy.base_interval));
+    limit = std::min(limit, std::max(policy.max_interval, policy.base_interval));
+    limit = std::max(limit, absl::Milliseconds(2));
     const int64_t half = absl::ToInt64Microseconds(limit) / 2;
     const uint64_t jitter =
         telemetry::FastRandom::OfThisThread().Below(static_cast<uint64_t>(half) + 1);
@@ -201,14 +226,12 @@ class Attempt {
   net::Task<AttemptOutcome> Exchange(upstream::Lease& lease) {
     const std::string via = StrCat("pillion-", services_.node_id);
     request_ = AttemptRequest();
-    absl::Status built = absl::OkStatus();
     if (follow_path_.empty()) {
-      built = BuildAttemptRequest(delivery_, spec_, via, services_.operation_authority, absl::Now(),
-                                  &request_);
+      BuildAttemptRequest(delivery_, spec_, via, services_.operation_authority, webhook_keys_,
+                          absl::Now(), &request_);
     } else {
       BuildStatusRequest(delivery_, follow_path_, &request_);
     }
-    if (!built.ok()) co_return Postponed(std::string(built.message()), kUnsignedPostponement);
     net::TaskGroup sending(services_.loop, &scope_);
     sending.Spawn(Send(lease.connection(), sending.scope()));
     AttemptOutcome outcome = co_await ReadAnswer(lease);
@@ -338,6 +361,7 @@ class Attempt {
   net::CancelScope& scope_;
   AttemptSpec spec_;
   AttemptRequest request_;
+  std::vector<std::string> webhook_keys_;  // of a callback
   std::string
       follow_path_;     // where the upstream tells its status or result; empty: the call itself
   bool stale_ = false;  // a pooled connection turned out to be closed

@@ -1,7 +1,5 @@
 #include "sidecar/actions/attempt_request.h"
 
-#include <vector>
-
 #include "core/http/header_rules.h"
 #include "core/strings.h"
 #include "sidecar/actions/cloud_event.h"
@@ -74,10 +72,8 @@ void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& sp
 
 // The announcement of an operation's end, as Standard Webhooks 1.0.0 says: the id is the same on
 // every attempt, the timestamp is that of the attempt.
-absl::Status BuildCallback(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                           absl::Time now, AttemptRequest& request) {
-  absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec.secret_file);
-  if (!keys.ok()) return keys.status();
+void BuildCallback(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                   const std::vector<std::string>& keys, absl::Time now, AttemptRequest& request) {
   const int64_t timestamp = absl::ToUnixSeconds(now);
   request.head.method = "POST";
   SetTarget(spec.path, request);
@@ -87,8 +83,7 @@ absl::Status BuildCallback(const delivery::ClaimedDelivery& delivery, const Atte
   headers.Add("webhook-id", delivery.id);
   headers.AddCopy("webhook-timestamp", StrCat(timestamp));
   headers.AddCopy("webhook-signature",
-                  WebhookSignature(*keys, delivery.id, timestamp, delivery.message->body));
-  return absl::OkStatus();
+                  WebhookSignature(keys, delivery.id, timestamp, delivery.message->body));
 }
 
 }  // namespace
@@ -107,15 +102,15 @@ void BuildStatusRequest(const delivery::ClaimedDelivery& delivery, std::string_v
   http::SetFraming(&request->head.headers, request->head.body);
 }
 
-absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                                 std::string_view via, std::string_view operation_authority,
-                                 absl::Time now, AttemptRequest* request) {
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                         std::string_view via, std::string_view operation_authority,
+                         const std::vector<std::string>& webhook_keys, absl::Time now,
+                         AttemptRequest* request) {
   const delivery::MessageKind kind = delivery.message->kind;
   if (kind == delivery::MessageKind::kAsync) {
     BuildCall(delivery, operation_authority, *request);
   } else if (kind == delivery::MessageKind::kCallback) {
-    absl::Status built = BuildCallback(delivery, spec, now, *request);
-    if (!built.ok()) return built;
+    BuildCallback(delivery, spec, webhook_keys, now, *request);
   } else {
     BuildEvent(delivery, spec, *request);
   }
@@ -132,7 +127,6 @@ absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, cons
     request->head.body = {http::BodyFraming::kLength, size};
   }
   http::SetFraming(&headers, request->head.body);
-  return absl::OkStatus();
 }
 
 }  // namespace pillion::sidecar

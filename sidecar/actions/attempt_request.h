@@ -5,8 +5,8 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/http/head.h"
 #include "sidecar/actions/attempt_spec.h"
@@ -27,11 +27,12 @@ struct AttemptRequest {
 std::string OperationUrl(std::string_view authority, std::string_view id);
 
 // Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may
-// move while it is used. `now` is when a callback is signed. `operation_authority`: see
-// OperationUrl; empty: the upstream is not told. Errors: the secrets of a callback cannot be read.
-absl::Status BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                                 std::string_view via, std::string_view operation_authority,
-                                 absl::Time now, AttemptRequest* request);
+// move while it is used. `webhook_keys` sign a callback, `now` is when. `operation_authority`: see
+// OperationUrl; empty: the upstream is not told.
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+                         std::string_view via, std::string_view operation_authority,
+                         const std::vector<std::string>& webhook_keys, absl::Time now,
+                         AttemptRequest* request);
 
 // The same for a GET of `path`, where the upstream of an asynchronous call said that it tells its
 // status or its result: with the caller's headers, but for those about the call's body.

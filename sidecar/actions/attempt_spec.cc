@@ -27,6 +27,7 @@ std::string EncodeCallback(const CallbackSpec& spec) {
   delivery::AppendField(bytes, "base_interval", Millis(spec.retry.base_interval));
   delivery::AppendField(bytes, "max_interval", Millis(spec.retry.max_interval));
   delivery::AppendField(bytes, "timeout", Millis(spec.timeout));
+  delivery::AppendField(bytes, "expires_after", Millis(spec.expires_after));
   delivery::AppendField(bytes, "retention", Millis(spec.retention));
   return bytes;
 }
@@ -44,6 +45,7 @@ CallbackSpec DecodeCallback(std::string_view bytes) {
     if (name == "base_interval") spec.retry.base_interval = ToDuration(value);
     if (name == "max_interval") spec.retry.max_interval = ToDuration(value);
     if (name == "timeout") spec.timeout = ToDuration(value);
+    if (name == "expires_after") spec.expires_after = ToDuration(value);
     if (name == "retention") spec.retention = ToDuration(value);
   }
   return spec;

@@ -23,8 +23,9 @@ struct CallbackSpec {
   std::string path;       // with the query
   std::string secret_file;
   delivery::RetryPolicy retry;
-  absl::Duration timeout;    // of one attempt
-  absl::Duration retention;  // of the announcement, after its end
+  absl::Duration timeout;                          // of one attempt
+  absl::Duration expires_after = absl::Hours(24);  // from the end of the operation
+  absl::Duration retention;                        // of the announcement, after its end
 };
 
 struct AttemptSpec {

@@ -23,6 +23,7 @@ TEST(AttemptSpec, ComesBackAsItWasStored) {
                                .secret_file = "secrets",
                                .retry = {7, absl::Seconds(2), absl::Minutes(3)},
                                .timeout = absl::Seconds(30),
+                               .expires_after = absl::Hours(36),
                                .retention = absl::Hours(24)};
   const AttemptSpec back = DecodeAttemptSpec(Encode(spec));
   EXPECT_EQ(back.retry_on, spec.retry_on);
@@ -44,6 +45,7 @@ TEST(AttemptSpec, ComesBackAsItWasStored) {
   EXPECT_EQ(back.callback->retry.base_interval, absl::Seconds(2));
   EXPECT_EQ(back.callback->retry.max_interval, absl::Minutes(3));
   EXPECT_EQ(back.callback->timeout, absl::Seconds(30));
+  EXPECT_EQ(back.callback->expires_after, absl::Hours(36));
   EXPECT_EQ(back.callback->retention, absl::Hours(24));
 }
 

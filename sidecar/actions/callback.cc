@@ -13,12 +13,13 @@
 namespace pillion::sidecar {
 namespace {
 
-// Announcements of one route that one sidecar sends at once.
+// Announcements of one route that one sidecar sends to one cluster at once.
 constexpr int kConcurrency = 16;
 
-// Whether `path` is `prefix` or goes on with '/' after it.
+// Whether `path` is `prefix`, or goes on after it where a '/' is.
 bool IsBelow(std::string_view path, std::string_view prefix) {
-  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  return path.starts_with(prefix) &&
+         (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
 }
 
 }  // namespace
@@ -36,6 +37,7 @@ absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callbac
   spec.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
   spec.retry.max_interval = config::ToAbslDuration(back_off.max_interval());
   spec.timeout = config::ToAbslDuration(config.timeout());
+  spec.expires_after = config::ToAbslDuration(config.expires_after());
   for (const config::v1::CallbackTarget& target : config.allowed_targets()) {
     AllowedTarget& allowed = policy.allowed_.emplace_back();
     const char* error = http::ParseHttpAuthority(target.authority(), &allowed.authority);
@@ -47,7 +49,6 @@ absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callbac
           StrCat("callback.allowed_targets: ", target.authority(), target.prefix(), ": ", error));
     }
     allowed.prefix = prefix.path;
-    while (allowed.prefix.ends_with('/')) allowed.prefix.pop_back();
     allowed.cluster = target.cluster();
     allowed.name = StrCat("http://", target.authority(), target.prefix());
   }
@@ -105,8 +106,9 @@ std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& o
   request.message.path_and_query = spec->path;
   request.message.authority = spec->authority;
   request.message.body = ToText(json);
+  request.expires_after = spec->expires_after;
   delivery::NewDelivery& delivery = request.deliveries.emplace_back();
-  delivery.target = {delivery::TargetKind::kCallback, ended.target.name};
+  delivery.target = delivery::CallbackTarget(ended.target.name, spec->cluster);
   delivery.cluster = spec->cluster;
   delivery.spec.retry = spec->retry;
   delivery.spec.attempt_timeout = spec->timeout;

@@ -40,7 +40,7 @@ class CallbackPolicy {
  private:
   struct AllowedTarget {
     http::HttpUrl authority;
-    std::string prefix;  // canonical, without a slash at its end
+    std::string prefix;  // canonical
     std::string cluster;
     std::string name;  // for errors
   };

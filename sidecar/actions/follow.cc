@@ -61,16 +61,16 @@ std::optional<UpstreamStatus::Kind> KindOf(std::string_view word) {
   return std::nullopt;
 }
 
-// Whether it is worth while to ask again after such an answer.
+}  // namespace
+
 bool IsPassing(int status) {
   return status == 202 || status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-}  // namespace
-
 std::string Encode(const FollowedStatus& followed) {
   std::string bytes;
   delivery::AppendField(bytes, "polls", StrCat(followed.polls));
+  delivery::AppendField(bytes, "failed_results", StrCat(followed.failed_results));
   delivery::AppendField(bytes, "path", followed.path);
   return bytes;
 }
@@ -82,6 +82,9 @@ FollowedStatus DecodeFollowedStatus(std::string_view bytes) {
   if (!fields) return followed;
   for (const auto& [name, value] : *fields) {
     if (name == "polls") (void)absl::SimpleAtoi(ToAbsl(value), &followed.polls);
+    if (name == "failed_results") {
+      (void)absl::SimpleAtoi(ToAbsl(value), &followed.failed_results);
+    }
     if (name == "path" && !value.empty()) followed.path = value;
   }
   return followed;

@@ -19,8 +19,9 @@ namespace pillion::sidecar {
 // Where an upstream tells its status: kept between two looks at it
 // (delivery::AttemptOutcome::resume).
 struct FollowedStatus {
-  int polls = 0;     // so far
-  std::string path;  // with the query
+  int polls = 0;           // so far
+  std::string path;        // with the query
+  int failed_results = 0;  // errors at the result's URL so far that may pass
 };
 std::string Encode(const FollowedStatus& followed);
 // Bytes that are none give "/", never an empty path.
@@ -46,6 +47,9 @@ struct UpstreamStatus {
   std::string result_path;              // with the query
   std::optional<int> percent_complete;  // 0 to 100
 };
+
+// Whether an answer says that there may be another one later: 202, or an error that passes.
+bool IsPassing(int status);
 
 // What the answer to a GET of `path` says. An answer that says nothing of a status is the result.
 UpstreamStatus ReadUpstreamStatus(const delivery::Answer& answer, std::string_view path);

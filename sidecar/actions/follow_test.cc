@@ -36,8 +36,9 @@ TEST(ResolvePath, LeadsToAPathAtTheSameCluster) {
 }
 
 TEST(FollowedStatus, ComesBackAsItWasStored) {
-  const FollowedStatus back = DecodeFollowedStatus(Encode({12, "/status/7?a=b c"}));
+  const FollowedStatus back = DecodeFollowedStatus(Encode({12, "/status/7?a=b c", 3}));
   EXPECT_EQ(back.polls, 12);
+  EXPECT_EQ(back.failed_results, 3);
   EXPECT_EQ(back.path, "/status/7?a=b c");
   EXPECT_EQ(DecodeFollowedStatus("\xff\xff").path, "/");
 }

@@ -128,10 +128,12 @@ Delivery ToApi(const delivery::MessageSummary& message, const delivery::Delivery
   result.set_message_id(message.id);
   result.set_kind(ToApi(message.kind));
   result.set_state(ToApi(delivery.state));
-  if (delivery.target.kind != delivery::TargetKind::kSubscription) {
-    result.set_route(delivery.target.name);
-  } else {
+  if (delivery.target.kind == delivery::TargetKind::kSubscription) {
     result.set_subscription(delivery.target.name);
+  } else if (delivery.target.kind == delivery::TargetKind::kCallback) {
+    result.set_route(std::string(delivery::RouteOfCallback(delivery.target, delivery.cluster)));
+  } else {
+    result.set_route(delivery.target.name);
   }
   result.set_cluster(delivery.cluster);
   if (!message.topic.empty()) result.set_topic(Utf8(message.topic));
@@ -185,9 +187,10 @@ absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& 
     status.Update(absl::InvalidArgumentError(
         "filter: no delivery has a route and a subscription; name one of them"));
   }
-  if (!filter.route().empty()) {
-    const bool callbacks = filter.kind() == Delivery::CALLBACK;
-    result.target = {callbacks ? TargetKind::kCallback : TargetKind::kRoute, filter.route()};
+  if (!filter.route().empty() && filter.kind() == Delivery::CALLBACK) {
+    result.callbacks_of = filter.route();
+  } else if (!filter.route().empty()) {
+    result.target = {TargetKind::kRoute, filter.route()};
   }
   if (!filter.subscription().empty()) {
     result.target = {TargetKind::kSubscription, filter.subscription()};

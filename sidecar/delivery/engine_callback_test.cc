@@ -1,6 +1,7 @@
 // The end of an operation and its announcement are one: both are stored, or neither.
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "sidecar/delivery/engine_harness.h"
@@ -99,6 +100,78 @@ TEST(EngineCallback, ComesAgainForAnOperationThatIsReplayed) {
   const ClaimedDelivery second = harness.NextAttempt();
   EXPECT_NE(second.id, first.id);
   EXPECT_EQ(second.message->body, call->id + " succeeded what the sender needs");
+}
+
+TEST(EngineCallback, HasALifetimeOfItsOwn) {
+  EngineOptions options;
+  options.callback_of = [](const MessageView& operation) {
+    std::optional<AcceptRequest> request = Announcement(operation);
+    request->expires_after = absl::Minutes(1);
+    return request;
+  };
+  EngineHarness harness(options);
+  ASSERT_TRUE(harness.Accept(AnnouncedCall()).ok());
+  harness.Succeed(harness.NextAttempt());
+  const ClaimedDelivery unsent = harness.NextAttempt();
+  harness.Postpone(unsent, absl::Minutes(2));
+  harness.Settle();
+  harness.clock.Advance(absl::Minutes(1));
+  harness.Settle();
+  EXPECT_EQ(harness.StateOf(unsent.message->id), DeliveryState::kExpired);
+}
+
+TEST(EngineCallback, RefusesCallsWhileItsTargetIsFullButLosesNone) {
+  EngineHarness harness(Announcing());
+  const auto call = [] {
+    AcceptRequest request = AnnouncedCall();
+    request.deliveries[0].max_backlog.deliveries = 2;
+    request.deliveries[0].callback_target = Target{TargetKind::kCallback, "listener"};
+    return request;
+  };
+  // Two calls are accepted while there is room, and a third that has no limit.
+  ASSERT_TRUE(harness.Accept(call()).ok());
+  ASSERT_TRUE(harness.Accept(call()).ok());
+  ASSERT_TRUE(harness.Accept(AnnouncedCall()).ok());
+  for (int i = 0; i < 3; ++i) harness.Succeed(harness.NextAttempt());
+  std::vector<ClaimedDelivery> callbacks;
+  for (int i = 0; i < 3; ++i) callbacks.push_back(harness.NextAttempt());
+  const absl::Status refused = harness.Accept(call()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(refused.message().find("callback 'listener' has 3 deliveries"), std::string::npos)
+      << refused;
+  EXPECT_TRUE(harness.Accept(AsyncCall()).ok()) << "nobody is told of its end";
+  harness.Succeed(callbacks[0]);
+  harness.Succeed(callbacks[1]);
+  harness.Settle();
+  EXPECT_TRUE(harness.Accept(call()).ok());
+}
+
+TEST(EngineCallback, IsFoundByItsRouteWhicheverClusterItGoesTo) {
+  EngineOptions options;
+  options.callback_of = [](const MessageView& operation) {
+    std::optional<AcceptRequest> request = Announcement(operation);
+    NewDelivery& delivery = request->deliveries[0];
+    delivery.cluster = operation.message.path_and_query;
+    delivery.target = CallbackTarget(operation.deliveries[0].target.name, delivery.cluster);
+    return request;
+  };
+  EngineHarness harness(options);
+  for (const char* cluster : {"a", "b"}) {
+    AcceptRequest request = AnnouncedCall();
+    request.message.path_and_query = cluster;
+    ASSERT_TRUE(harness.Accept(std::move(request)).ok());
+    harness.Succeed(harness.NextAttempt());
+    const ClaimedDelivery callback = harness.NextAttempt();
+    EXPECT_EQ(callback.target.name, std::string("reports -> ") + cluster);
+    EXPECT_EQ(RouteOfCallback(callback.target, callback.cluster), "reports");
+  }
+  ListRequest list;
+  list.filter.callbacks_of = "reports";
+  EXPECT_EQ(harness.List(list)->deliveries.size(), 2u);
+  list.filter.cluster = "a";
+  EXPECT_EQ(harness.List(list)->deliveries.size(), 1u);
+  list.filter.callbacks_of = "report";
+  EXPECT_EQ(harness.List(list)->deliveries.size(), 0u);
 }
 
 TEST(EngineCallback, IsForThoseThatAskForIt) {

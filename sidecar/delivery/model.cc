@@ -6,6 +6,8 @@
 namespace pillion::delivery {
 namespace {
 
+constexpr std::string_view kTo = " -> ";
+
 struct NamedState {
   DeliveryState state;
   std::string_view name;
@@ -34,6 +36,19 @@ std::optional<DeliveryState> ParseDeliveryState(std::string_view name) {
     if (named.name == name) return named.state;
   }
   return std::nullopt;
+}
+
+Target CallbackTarget(std::string_view route, std::string_view cluster) {
+  Target target{TargetKind::kCallback, std::string(route)};
+  target.name.append(kTo).append(cluster);
+  return target;
+}
+
+std::string_view RouteOfCallback(const Target& target, std::string_view cluster) {
+  std::string_view name = target.name;
+  if (!name.ends_with(cluster)) return name;
+  const std::string_view route = name.substr(0, name.size() - cluster.size());
+  return route.ends_with(kTo) ? route.substr(0, route.size() - kTo.size()) : name;
 }
 
 int64_t SizeOf(const Message& message) {

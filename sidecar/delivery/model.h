@@ -51,9 +51,9 @@ std::string_view DeliveryStateName(DeliveryState state);
 std::optional<DeliveryState> ParseDeliveryState(std::string_view name);
 constexpr bool IsFinal(DeliveryState state) { return state >= DeliveryState::kSucceeded; }
 
-// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription, or whoever
-// hears of the ends of a route's operations (its callback). Limits count by target, and targets
-// take turns, so that one that is slow or dead never holds up another.
+// Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription, or a cluster
+// that hears of the ends of a route's operations (CallbackTarget). Limits count by target, and
+// targets take turns, so that one that is slow or dead never holds up another.
 struct Target {
   TargetKind kind = TargetKind::kRoute;
   std::string name;
@@ -64,6 +64,12 @@ struct Target {
     return H::combine(std::move(h), target.kind, target.name);
   }
 };
+
+// The callbacks of `route` that go to `cluster`: "ROUTE -> CLUSTER", so that one receiver that does
+// not answer takes no other receiver's turns.
+Target CallbackTarget(std::string_view route, std::string_view cluster);
+// The route in the name of such a target.
+std::string_view RouteOfCallback(const Target& target, std::string_view cluster);
 
 // `headers`, `attributes` and `DeliverySpec::extra` belong to whoever accepts and sends: the engine
 // keeps the bytes and never looks at them. fields.h has an encoding for lists of names and values.
@@ -125,6 +131,9 @@ struct NewDelivery {
   // It is not accepted if the target's backlog would be larger. One alone may have more bytes: it
   // would never get through otherwise.
   Backlog max_backlog = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::max()};
+  // Who will be told of its end (DeliverySpec::callback): it is not accepted either while that
+  // target's backlog is as large as max_backlog.
+  std::optional<Target> callback_target;
   DeliverySpec spec;
 };
 
@@ -233,6 +242,7 @@ struct DeliveryFilter {
   bool unfinished = false;  // only those that are not final
   std::optional<MessageKind> kind;
   std::optional<Target> target;
+  std::optional<std::string> callbacks_of;  // a route: its callbacks, to whichever cluster
   std::optional<std::string> topic;
   std::optional<std::string> cluster;
   std::optional<std::string> ordering_key;

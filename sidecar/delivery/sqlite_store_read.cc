@@ -40,6 +40,12 @@ bool IsInState(const Query& row, const DeliveryFilter& filter) {
   return (filter.state == DeliveryState::kPending && waits) || Is(row, kState, filter.state);
 }
 
+bool IsCallbackOf(const Query& row, const std::optional<std::string>& route) {
+  if (!route.has_value()) return true;
+  if (row.GetInt(kTargetKind) != static_cast<int64_t>(TargetKind::kCallback)) return false;
+  return row.GetText(kTargetName) == CallbackTarget(*route, row.GetText(kCluster)).name;
+}
+
 // Most rows of a scan do not match: numbers first.
 bool Matches(const Query& row, const DeliveryFilter& filter) {
   const absl::Time created_at = row.GetTime(kCreatedAt);
@@ -50,8 +56,8 @@ bool Matches(const Query& row, const DeliveryFilter& filter) {
          (!filter.target.has_value() ||
           (row.GetInt(kTargetKind) == static_cast<int64_t>(filter.target->kind) &&
            row.GetText(kTargetName) == filter.target->name)) &&
-         Is(row, kCluster, filter.cluster) && Is(row, kTopic, filter.topic) &&
-         Is(row, kOrderingKey, filter.ordering_key);
+         IsCallbackOf(row, filter.callbacks_of) && Is(row, kCluster, filter.cluster) &&
+         Is(row, kTopic, filter.topic) && Is(row, kOrderingKey, filter.ordering_key);
 }
 
 bool HasIndex(const DeliveryFilter& filter) {

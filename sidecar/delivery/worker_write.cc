@@ -32,6 +32,20 @@ Ending EndingAs(DeliveryState state) {
   return ending;
 }
 
+// Whether the target may have one more, of so many bytes.
+absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog& limit,
+                     int64_t bytes) {
+  const bool too_many_bytes = backlog.deliveries > 0 && bytes > limit.bytes - backlog.bytes;
+  if (backlog.deliveries < limit.deliveries && !too_many_bytes) return absl::OkStatus();
+  const std::string_view kind = target.kind == TargetKind::kRoute      ? "route"
+                                : target.kind == TargetKind::kCallback ? "callback"
+                                                                       : "subscription";
+  return absl::FailedPreconditionError(
+      absl::StrCat(kind, " '", target.name, "' has ", backlog.deliveries, " deliveries with ",
+                   backlog.bytes, " bytes on their way already, as many as ",
+                   too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
+}
+
 // A reply that waits for the commit: `reply`, or the error that prevented it.
 template <typename Reply>
 absl::AnyInvocable<void(const absl::Status&)> WhenCommitted(Callback<Reply> done,
@@ -117,15 +131,14 @@ absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::St
         backlog.bytes += added.bytes;
         added.bytes += bytes;
       }
-      const bool too_many_bytes =
-          backlog.deliveries > 0 && bytes > delivery.max_backlog.bytes - backlog.bytes;
-      if (backlog.deliveries < delivery.max_backlog.deliveries && !too_many_bytes) continue;
+      refusal = HasRoom(delivery.target, backlog, delivery.max_backlog, bytes);
+      if (refusal.ok() && delivery.callback_target.has_value()) {
+        PILLION_ASSIGN_OR_RETURN(backlog, store_->BacklogOf(*delivery.callback_target));
+        // Nobody knows yet how large the announcement will be.
+        refusal = HasRoom(*delivery.callback_target, backlog, delivery.max_backlog, 1);
+      }
+      if (refusal.ok()) continue;
       ++effects_.counts.rejected_by_backlog;
-      refusal = absl::FailedPreconditionError(
-          absl::StrCat(delivery.target.kind == TargetKind::kRoute ? "route '" : "subscription '",
-                       delivery.target.name, "' has ", backlog.deliveries, " deliveries with ",
-                       backlog.bytes, " bytes on their way already, as many as ",
-                       too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
       return absl::OkStatus();
     }
     all.deliveries += static_cast<int64_t>(accept.request.deliveries.size());
@@ -373,7 +386,8 @@ absl::Status Worker::EndDelivery(const DeliveryEntry& entry, Ending ending) {
   return entry.spec.callback ? Announce(entry) : absl::OkStatus();
 }
 
-// Stores the callback of an operation that has just ended.
+// Stores the callback of an operation that has just ended, whatever waits already: the limit of
+// that is for CheckRoom.
 absl::Status Worker::Announce(const DeliveryEntry& entry) {
   PILLION_ASSIGN_OR_RETURN(const MessageView operation, View(entry.message_id));
   std::optional<AcceptRequest> request;

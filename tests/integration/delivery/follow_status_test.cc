@@ -32,6 +32,13 @@ virtual_hosts:
     async: { cluster: jobs }
   - match: { prefix: /short }
     async: { cluster: jobs, follow_status: true, expires_after: 1s }
+  - match: { prefix: /often }
+    async:
+      cluster: jobs
+      follow_status: true
+      retry_policy:
+        num_retries: 2
+        retry_back_off: { base_interval: 1ms, max_interval: 1ms }
   - match: { prefix: / }
     async:
       cluster: jobs
@@ -190,6 +197,42 @@ TEST(FollowStatus, BearsWithAStatusThatCannotBeHadForAWhile) {
   EXPECT_EQ(status["status"], "succeeded");
   EXPECT_EQ(status["attempts"], 1);
   EXPECT_EQ(jobs.Count("POST"), 1u);
+}
+
+TEST(FollowStatus, AsksAgainForAResultThatCannotBeHadNow) {
+  Jobs jobs;
+  jobs.OnPost(Response{.status = 202, .headers = {{"Location", "/jobs/7"}}});
+  jobs.OnGet("/jobs/7", [](const Request&, int) {
+    return Response{.status = 303, .headers = {{"Location", "/jobs/7/result"}}};
+  });
+  jobs.OnGet("/jobs/7/result", [](const Request&, int count) {
+    constexpr int kNotNow[] = {503, 429, 202, 408};
+    if (count <= 4) return Response{.status = kNotNow[count - 1], .body = "not now"};
+    return Response{.body = "the report"};
+  });
+  SidecarProcess sidecar(Policy(jobs.origin()));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted = sidecar.Call("POST", "http://jobs/reports");
+  EXPECT_EQ(sidecar.AwaitFinal(accepted)["status"], "succeeded");
+  EXPECT_EQ(sidecar.Call("GET", *accepted.Header("location") + "/result").body, "the report");
+  EXPECT_EQ(jobs.Count("GET /jobs/7/result"), 5u);
+  EXPECT_EQ(jobs.Count("POST"), 1u);
+}
+
+TEST(FollowStatus, TakesAnErrorThatStaysForTheResult) {
+  Jobs jobs;
+  jobs.OnPost(Response{.status = 202, .headers = {{"Location", "/jobs/7"}}});
+  jobs.OnGet("/jobs/7", [](const Request&, int) {
+    return Response{.status = 303, .headers = {{"Location", "/jobs/7/result"}}};
+  });
+  jobs.OnGet("/jobs/7/result",
+             [](const Request&, int) { return Response{.status = 500, .body = "out of paper"}; });
+  SidecarProcess sidecar(Policy(jobs.origin()));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted = sidecar.Call("POST", "http://jobs/often");
+  EXPECT_EQ(sidecar.AwaitFinal(accepted)["status"], "failed");
+  EXPECT_EQ(sidecar.Call("GET", *accepted.Header("location") + "/result").body, "out of paper");
+  EXPECT_EQ(jobs.Count("GET /jobs/7/result"), 3u);
 }
 
 TEST(FollowStatus, GoesOnAfterTheSidecarWasKilled) {
