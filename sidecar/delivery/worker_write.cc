@@ -37,9 +37,9 @@ absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog
                      int64_t bytes) {
   const bool too_many_bytes = backlog.deliveries > 0 && bytes > limit.bytes - backlog.bytes;
   if (backlog.deliveries < limit.deliveries && !too_many_bytes) return absl::OkStatus();
-  const std::string_view kind = target.kind == TargetKind::kRoute      ? "route"
-                                : target.kind == TargetKind::kCallback ? "callback"
-                                                                       : "subscription";
+  const char* const kind = target.kind == TargetKind::kRoute      ? "route"
+                           : target.kind == TargetKind::kCallback ? "callback"
+                                                                  : "subscription";
   return absl::FailedPreconditionError(
       absl::StrCat(kind, " '", target.name, "' has ", backlog.deliveries, " deliveries with ",
                    backlog.bytes, " bytes on their way already, as many as ",
