@@ -187,7 +187,7 @@ TEST_F(Callback, IsTriedAgainUnderTheSameId) {
   hook_status_ = 204;
   const Json status = AwaitAnnounced(sidecar, accepted);
   const std::vector<Request> calls = hooks_.requests();
-  ASSERT_GE(calls.size(), 3u);
+  ASSERT_GE(calls.size(), 2u);  // the second may hear the new answer already
   EXPECT_EQ(status["callback"]["attempts"], calls.size());
   for (const Request& call : calls) {
     EXPECT_EQ(call.Header("webhook-id"), status["callback"]["id"]);
