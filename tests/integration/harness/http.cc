@@ -115,6 +115,8 @@ absl::Status Write(Connection& connection, std::string head, const Headers& head
     if (!chunked) return connection.Send(piece, deadline);
     return connection.Send(absl::StrCat(absl::Hex(piece.size()), "\r\n", piece, "\r\n"), deadline);
   };
+  // As servers do it: a small answer in one piece.
+  if (may_have_body && !source && !chunked) return connection.Send(head + body, deadline);
   absl::Status sent = connection.Send(head, deadline);
   if (!may_have_body) return sent;
   if (source) {
