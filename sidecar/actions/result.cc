@@ -6,6 +6,7 @@
 #include "core/strings.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/engine_calls.h"
+#include "sidecar/actions/status_json.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar {
@@ -14,10 +15,6 @@ namespace {
 using delivery::DeliveryResult;
 using delivery::DeliveryState;
 using delivery::DeliveryView;
-
-std::string_view StateOf(const delivery::MessageView& view) {
-  return delivery::DeliveryStateName(view.deliveries[0].state);
-}
 
 // Of an operation that ended without an answer.
 http::Problem WhyNoAnswer(const DeliveryView& delivery) {

@@ -37,7 +37,7 @@ TEST(EngineBacklog, OfATargetHasALimitByCount) {
             "route 'reports' has 3 deliveries with 30 bytes on their way already, as many as "
             "max_pending allows");
   EXPECT_TRUE(harness.Accept(AsyncCall("another")).ok());
-  // What fails for now is still on its way; what has ended is not.
+  // What is to be tried again is still on its way; what has ended is not.
   harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(1));
   EXPECT_FALSE(harness.Accept(Limited(3, 1000)).ok());
   harness.Succeed(harness.NextAttempt());
