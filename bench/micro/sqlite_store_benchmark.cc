@@ -69,7 +69,7 @@ void StoreCommit(benchmark::State& state) {
       PILLION_CHECK(
           (*store)->InsertDelivery(*row, 0, message, delivery, message.id, &lease, false).ok());
     }
-    PILLION_CHECK((*store)->Commit().ok());
+    PILLION_CHECK((*store)->Commit(delivery::Durability::kNow, absl::Now()).ok());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }

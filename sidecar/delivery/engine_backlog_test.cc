@@ -193,12 +193,15 @@ TEST(EngineBacklog, TheStoreHasALimitByWhatItUsesOfItsFile) {
   EngineOptions options;
   options.max_store_bytes = 1 << 20;
   EngineHarness harness(options);
+  const auto accept = [&] {
+    AcceptRequest request = AsyncCall();
+    request.message.body.assign(10'000, 'x');
+    return harness.Accept(std::move(request));
+  };
   std::vector<std::string> ids;
   absl::Status refused;
   for (int i = 0; i < 1000 && refused.ok(); ++i) {
-    AcceptRequest request = AsyncCall();
-    request.message.body.assign(10'000, 'x');
-    const auto accepted = harness.Accept(std::move(request));
+    const auto accepted = accept();
     refused = accepted.status();
     if (refused.ok()) ids.push_back(accepted->id);
   }
@@ -210,10 +213,10 @@ TEST(EngineBacklog, TheStoreHasALimitByWhatItUsesOfItsFile) {
   EXPECT_EQ(harness.engine->stats().rejected_by_store, 1);
   // What is finished takes room, too, until it is dropped or its retention is over.
   while (harness.AttemptsWaiting() > 0) harness.Succeed(harness.NextAttempt());
-  EXPECT_FALSE(harness.Accept(AsyncCall()).ok());
+  EXPECT_FALSE(accept().ok());
   harness.clock.Advance(absl::Hours(1));
   harness.Settle();
-  EXPECT_TRUE(harness.Accept(AsyncCall()).ok());
+  EXPECT_TRUE(accept().ok());
 }
 
 }  // namespace

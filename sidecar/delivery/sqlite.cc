@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sidecar/delivery/statement_log.h"
 #include "sidecar/delivery/status_macros.h"
 
 namespace pillion::delivery {
@@ -125,13 +126,20 @@ absl::Status Statement::Prepare(const Database& database, std::string_view sql) 
   const int code = sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   statement_.reset(statement);
-  return code == SQLITE_OK ? absl::OkStatus() : database.Error(code);
+  if (code != SQLITE_OK) return database.Error(code);
+  if (sqlite3_stmt_readonly(statement) == 0) sql_ = sqlite3_sql(statement);
+  return absl::OkStatus();
 }
 
 Query::Query(const Database& database, const Statement& statement)
-    : database_(database), statement_(statement.statement_.get()) {}
+    : database_(database),
+      statement_(statement.statement_.get()),
+      log_(statement.sql_ == nullptr ? nullptr : database.log()) {
+  if (log_ != nullptr) log_->Begin(statement.sql_);
+}
 
 Query::~Query() {
+  if (log_ != nullptr) log_->Drop();
   sqlite3_reset(statement_);
   // Bound text belongs to the caller and must not be looked at again.
   sqlite3_clear_bindings(statement_);
@@ -142,11 +150,13 @@ void Query::Keep(int code) {
 }
 
 Query& Query::Int(int64_t value) {
+  if (log_ != nullptr) log_->Int(value);
   Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
   return *this;
 }
 
 Query& Query::Text(std::string_view value) {
+  if (log_ != nullptr) log_->Text(value);
   // A null pointer would bind NULL.
   const char* data = value.data() == nullptr ? "" : value.data();
   Keep(sqlite3_bind_text64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC,
@@ -155,6 +165,7 @@ Query& Query::Text(std::string_view value) {
 }
 
 Query& Query::Blob(std::string_view value) {
+  if (log_ != nullptr) log_->Blob(value);
   const char* data = value.data() == nullptr ? "" : value.data();
   Keep(sqlite3_bind_blob64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC));
   return *this;
@@ -169,6 +180,7 @@ Query& Query::Time(absl::Time value) {
 }
 
 Query& Query::Null() {
+  if (log_ != nullptr) log_->Null();
   Keep(sqlite3_bind_null(statement_, ++parameter_));
   return *this;
 }
@@ -178,9 +190,9 @@ absl::Status Query::Run() { return Next().status(); }
 absl::StatusOr<bool> Query::Next() {
   if (bind_error_ != SQLITE_OK) return database_.Error(bind_error_);
   const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  return database_.Error(code);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return database_.Error(code);
+  if (log_ != nullptr) std::exchange(log_, nullptr)->Keep();
+  return code == SQLITE_ROW;
 }
 
 int64_t Query::GetInt(int column) const { return sqlite3_column_int64(statement_, column); }

@@ -19,6 +19,8 @@ struct sqlite3_stmt;
 
 namespace pillion::delivery {
 
+class StatementLog;
+
 class Database {
  public:
   // Opens the file, or creates it. Nothing is read yet.
@@ -32,6 +34,9 @@ class Database {
   bool in_transaction() const;
   // What the result code `code` of the last call means for the one who operates this store.
   absl::Status Error(int code) const;
+  // Notes what writing statements are executed from now on, until it is null.
+  void set_log(StatementLog* log) { log_ = log; }
+  StatementLog* log() const { return log_; }
   sqlite3* handle() const { return handle_.get(); }
   const std::string& path() const { return path_; }
 
@@ -43,6 +48,7 @@ class Database {
 
   std::string path_;
   std::unique_ptr<sqlite3, Close> handle_;
+  StatementLog* log_ = nullptr;
 };
 
 // A prepared statement, kept for the store's life.
@@ -57,6 +63,7 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const;
   };
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  const char* sql_ = nullptr;  // null if it only reads
 };
 
 // One use of a Statement: bind in the order of the parameters, then Run() or Next(). The statement
@@ -93,6 +100,7 @@ class Query {
 
   const Database& database_;
   sqlite3_stmt* statement_;
+  StatementLog* log_;  // null: not to be logged, or logged already
   int parameter_ = 0;
   int bind_error_ = 0;
 };

@@ -128,9 +128,17 @@ ALTER TABLE delivery ADD COLUMN resume BLOB;
 ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;
 )sql";
 
+// journal.generation: the last one whose records are in this file. It begins anywhere, so that the
+// journal of another file is not taken for this one's.
+constexpr char kJournal[] = R"sql(
+CREATE TABLE journal(generation INTEGER NOT NULL) STRICT;
+INSERT INTO journal VALUES(random() & 0x3fffffffffffffff);
+)sql";
+constexpr int kFirstVersionWithJournal = 5;
+
 // Each brings the file from one version to the next, the first an empty one to version 1. What was
 // released is not changed any more: what is new becomes a step at the end.
-constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog, kFollowing};
+constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog, kFollowing, kJournal};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
@@ -165,9 +173,10 @@ absl::Status UseWriteAheadLog(Database& database) {
         ": the file system does not support SQLite's write-ahead log; use a local disk"));
   }
   // The log is written from its beginning again after each checkpoint, and shortened only if a
-  // burst made it large: overwriting what exists makes fdatasync cheaper than growing does.
+  // burst made it large: overwriting what exists makes fdatasync cheaper than growing does. Whoever
+  // wants something accepted waits while a checkpoint runs, so it is a small one.
   return database.Execute(
-      "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = "
+      "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 500; PRAGMA journal_size_limit = "
       "67108864;");
 }
 
@@ -180,8 +189,14 @@ absl::Status BringUpToDate(Database& database, int64_t version) {
                                        "; PRAGMA user_version = ", kSchemaVersion, ";"));
 }
 
+absl::Status ReplayJournal(Database& database, Replay replay) {
+  PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
+  PILLION_RETURN_IF_ERROR(replay(database, generation));
+  return database.Execute("UPDATE journal SET generation = generation + 1");
+}
+
 // Creates the tables, or brings them up to date.
-absl::Status CheckSchema(Database& database) {
+absl::Status CheckSchema(Database& database, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
@@ -198,12 +213,20 @@ absl::Status CheckSchema(Database& database) {
                      ", and this program knows version ", kSchemaVersion,
                      " only; start the newer program that wrote it, or set another store path"));
   }
+  if (version >= kFirstVersionWithJournal) {
+    PILLION_RETURN_IF_ERROR(ReplayJournal(database, replay));
+  }
   return BringUpToDate(database, version);
 }
 
 }  // namespace
 
-absl::StatusOr<Database> OpenDeliveryDatabase(std::string path) {
+absl::StatusOr<uint64_t> JournalGeneration(Database& database) {
+  PILLION_ASSIGN_OR_RETURN(const int64_t last, database.QueryInt("SELECT generation FROM journal"));
+  return static_cast<uint64_t>(last) + 1;
+}
+
+absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay) {
   PILLION_RETURN_IF_ERROR(CreatePrivately(path));
   PILLION_ASSIGN_OR_RETURN(Database database, Database::Open(std::move(path)));
   PILLION_RETURN_IF_ERROR(ConfigureConnection(database));
@@ -214,7 +237,7 @@ absl::StatusOr<Database> OpenDeliveryDatabase(std::string path) {
   if (application == kApplicationId || tables == 0)
     PILLION_RETURN_IF_ERROR(UseWriteAheadLog(database));
   PILLION_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
-  const absl::Status schema = CheckSchema(database);
+  const absl::Status schema = CheckSchema(database, replay);
   if (!schema.ok()) {
     if (database.in_transaction()) database.Execute("ROLLBACK").IgnoreError();
     return schema;

@@ -2,20 +2,31 @@
 #ifndef PILLION_SIDECAR_DELIVERY_SQLITE_SCHEMA_H_
 #define PILLION_SIDECAR_DELIVERY_SQLITE_SCHEMA_H_
 
+#include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sidecar/delivery/sqlite.h"
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 4;
+inline constexpr int kSchemaVersion = 5;
 
-// Opens `path`, creates the tables if it is new, brings them up to date if an older Pillion made
-// them, and takes SQLite's exclusive lock. Commits are durable from here on (WAL,
-// synchronous=FULL). Errors, each naming the file and what to do: damaged, another program's, of a
-// newer Pillion (FailedPrecondition), locked, not writable, disk full.
-absl::StatusOr<Database> OpenDeliveryDatabase(std::string path);
+// Does what the journal has of one generation.
+using Replay = absl::FunctionRef<absl::Status(Database& database, uint64_t generation)>;
+
+// Opens `path`, creates the tables if it is new, and takes SQLite's exclusive lock. What is in the
+// journal, and not in the file yet, is done by `replay`; then the tables are brought up to date if
+// an older Pillion made them, and the next generation of the journal may begin. Commits are durable
+// from here on (WAL, synchronous=FULL). Errors, each naming the file and what to do: damaged,
+// another program's, of a newer Pillion (FailedPrecondition), locked, not writable, disk full;
+// those of `replay`.
+absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay);
+
+// Which generation the journal's records have that are not in the file.
+absl::StatusOr<uint64_t> JournalGeneration(Database& database);
 
 }  // namespace pillion::delivery
 

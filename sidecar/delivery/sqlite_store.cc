@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sidecar/delivery/sqlite_repeat.h"
 #include "sidecar/delivery/sqlite_rows.h"
 #include "sidecar/delivery/sqlite_schema.h"
 #include "sidecar/delivery/sqlite_statements.h"
@@ -21,9 +22,10 @@
 namespace pillion::delivery {
 namespace {
 
-// Without this a power cut could take the new directory away, and all that was confirmed inside it.
-void SyncParent(const std::filesystem::path& directory) {
-  const int descriptor = open(directory.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+// Without this a power cut could take new files and directories away, and all that was confirmed
+// inside them.
+void SyncDirectory(const std::filesystem::path& directory) {
+  const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   fsync(descriptor);
   close(descriptor);
@@ -41,7 +43,7 @@ absl::Status MakeDirectory(const std::filesystem::path& directory, mode_t mode) 
                                                     " cannot be created (", std::strerror(errno),
                                                     "); create it, or set another store.path"));
   }
-  SyncParent(directory);
+  SyncDirectory(directory.parent_path());
   return absl::OkStatus();
 }
 
@@ -57,53 +59,50 @@ absl::Status CreateDirectory(const std::string& name) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(FileLock lock, Database database)
+SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation)
     : lock_(std::move(lock)),
+      journal_(std::move(journal)),
+      log_(kJournalBytes),
       database_(std::move(database)),
-      statements_(std::make_unique<SqliteStatements>()) {}
+      statements_(std::make_unique<SqliteStatements>()),
+      generation_(generation) {
+  journal_.Start(generation);
+}
 
-SqliteStore::~SqliteStore() = default;
+SqliteStore::~SqliteStore() {
+  if (in_savepoint_) Rollback();
+  // If it fails, the journal has it all the same.
+  if (journal_.records() > 0) Settle().IgnoreError();
+}
 
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& directory,
                                                                int max_row_bytes) {
   PILLION_RETURN_IF_ERROR(CreateDirectory(directory));
   PILLION_ASSIGN_OR_RETURN(FileLock lock,
                            FileLock::Take(absl::StrCat(directory, "/deliveries.lock")));
+  PILLION_ASSIGN_OR_RETURN(
+      Journal journal,
+      Journal::Open(absl::StrCat(directory, "/deliveries.journal"), kJournalBytes));
+  const auto replay = [&](Database& database, uint64_t generation) {
+    return journal.Read(generation,
+                        [&](std::string_view record) { return Repeat(database, record); });
+  };
   PILLION_ASSIGN_OR_RETURN(Database database,
-                           OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db")));
+                           OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db"), replay));
+  PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
+  SyncDirectory(directory);
   PILLION_ASSIGN_OR_RETURN(
       const int64_t last_row,
       database.QueryInt("SELECT max(coalesce((SELECT last_delivery FROM message ORDER BY seq DESC"
                         " LIMIT 1), 0), coalesce((SELECT max(seq) FROM delivery), 0))"));
   sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
-  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
+  auto store = std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(lock), std::move(journal), std::move(database), generation));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
   PILLION_ASSIGN_OR_RETURN(store->page_size_, store->database_.QueryInt("PRAGMA page_size"));
   PILLION_RETURN_IF_ERROR(store->ReadBacklogs());
   return store;
-}
-
-absl::Status SqliteStore::Begin() { return Query(database_, statements_->begin).Run(); }
-
-absl::Status SqliteStore::Commit() {
-  PILLION_RETURN_IF_ERROR(WriteBacklogs());
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->commit).Run());
-  for (const Target& target : changed_) {
-    KnownTarget& known = targets_[target];
-    known.changed = false;
-    changed_backlogs_[target] = known.backlog;
-  }
-  changed_.clear();
-  return absl::OkStatus();
-}
-
-void SqliteStore::Rollback() {
-  // Some errors have rolled back already. If this fails there is nothing left to undo either.
-  if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
-  // May hold what was just undone.
-  targets_.clear();
-  changed_.clear();
 }
 
 // --- Accepting ---

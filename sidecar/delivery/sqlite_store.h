@@ -1,8 +1,18 @@
-// The embedded store: one SQLite file, `deliveries.db`, in a directory of its own.
+// The embedded store: one SQLite file, `deliveries.db`, in a directory of its own, and a journal
+// before it.
 //
-// Write-ahead log, synchronous=FULL: what Commit() confirmed survives a power cut. One process at a
-// time has the store (`deliveries.lock`, and SQLite's own exclusive lock); anyone may look into a
-// copy with `sqlite3`. sqlite_schema.cc says what the tables mean.
+// A commit of SQLite writes every page that has changed, of each table and index; for a few small
+// messages that is many times their size. So a Commit() here writes the statements themselves to
+// the journal (`deliveries.journal`) and syncs that. In SQLite they are part of one long
+// transaction, each Begin() a savepoint of it. When the journal is full, or a second later, that
+// transaction is committed (it is *settled*; synchronous=FULL), and the journal's next generation
+// begins. After a crash the journal is done again on what was settled; the same happens if SQLite
+// gives the long transaction up because of an error. What has no room in the journal, or meets an
+// error of it, is settled at once: the journal makes commits cheaper, and nothing depends on it.
+//
+// One process at a time has the store (`deliveries.lock`, and SQLite's own exclusive lock); anyone
+// may look into a copy with `sqlite3`: it shows what is settled. sqlite_schema.cc says what the
+// tables mean.
 #ifndef PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
 #define PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
 
@@ -15,7 +25,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "sidecar/delivery/file_lock.h"
+#include "sidecar/delivery/journal.h"
 #include "sidecar/delivery/sqlite.h"
+#include "sidecar/delivery/statement_log.h"
 #include "sidecar/delivery/store.h"
 
 namespace pillion::delivery {
@@ -27,6 +39,9 @@ class SqliteStore : public Store {
   // What SQLite can keep in one row.
   static constexpr int kMaxRowBytes = 1'000'000'000;
 
+  // The journal's size.
+  static constexpr size_t kJournalBytes = 1 << 20;
+
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
   // the cause and what to do: in use or locked (Unavailable), of a newer version or another program
   // (FailedPrecondition), damaged (DataLoss), not writable (PermissionDenied), disk full
@@ -37,8 +52,10 @@ class SqliteStore : public Store {
   ~SqliteStore() override;
 
   absl::Status Begin() override;
-  absl::Status Commit() override;
+  absl::Status Commit(Durability durability, absl::Time now) override;
   void Rollback() override;
+  absl::Time NextUpkeep() const override;
+  absl::Status Upkeep(absl::Time now) override;
 
   absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotent(std::string_view scope,
                                                                   std::string_view key) override;
@@ -101,7 +118,15 @@ class SqliteStore : public Store {
     bool changed = false;  // in this transaction
   };
 
-  SqliteStore(FileLock lock, Database database);
+  SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation);
+
+  // sqlite_store_commit.cc
+  absl::Status EnterTransaction();
+  // For reading outside of transactions.
+  absl::Status CatchUp();
+  absl::Status WriteToJournal(Durability durability, absl::Time now);
+  absl::Status Settle();
+  void NoteCommitted();
 
   absl::Status ReadBacklogs();
   absl::Status WriteBacklogs();
@@ -123,8 +148,17 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<StoredMessage>> FindDelivery(std::string_view id);
 
   FileLock lock_;
+  Journal journal_;
+  StatementLog log_;  // of this transaction
   Database database_;
   std::unique_ptr<SqliteStatements> statements_;
+  uint64_t generation_ = 0;        // of the journal
+  bool journal_in_doubt_ = false;  // since an error; until the next generation
+  // SQLite has given up the long transaction, and what it had is in the journal only.
+  bool behind_journal_ = false;
+  bool in_savepoint_ = false;
+  absl::Time sync_at_ = absl::InfiniteFuture();
+  absl::Time settle_at_ = absl::InfiniteFuture();
   // Those seen so far: as many as the policy has routes and subscriptions.
   absl::node_hash_map<Target, KnownTarget> targets_;
   std::vector<Target> changed_;                            // of this transaction

@@ -89,7 +89,7 @@ TEST(SqliteStore, KeepsWhatWasCommittedAndNothingElse) {
         (*store)
             ->InsertDelivery(*row, 0, SomeMessage("kept"), SomeDelivery(), "kept", nullptr, false)
             .ok());
-    ASSERT_TRUE((*store)->Commit().ok());
+    ASSERT_TRUE((*store)->Commit(Durability::kNow, absl::FromUnixSeconds(1000)).ok());
     ASSERT_TRUE((*store)->Begin().ok());
     ASSERT_TRUE((*store)->InsertMessage(SomeMessage("undone"), nullptr, 0).ok());
     (*store)->Rollback();
@@ -120,7 +120,7 @@ TEST(SqliteStore, AClaimRecordsWhoHoldsItAndUntilWhen) {
     EXPECT_TRUE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
     // It is not pending any more.
     EXPECT_FALSE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
-    ASSERT_TRUE((*store)->Commit().ok());
+    ASSERT_TRUE((*store)->Commit(Durability::kNow, absl::FromUnixSeconds(1000)).ok());
   }
   sqlite3* database = nullptr;
   sqlite3_stmt* statement = nullptr;
@@ -167,8 +167,8 @@ TEST(SqliteStore, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("schema version 99"),
-                    HasSubstr("knows version 4"), HasSubstr("newer program")));
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 4");
+                    HasSubstr("knows version 5"), HasSubstr("newer program")));
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 5");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
 }
 
@@ -177,7 +177,8 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndLosesNothing) {
   ASSERT_TRUE(SqliteStore::Open(directory).ok());
   // As version 1 left it: one delivery rests, another waits behind it.
   Execute(DatabaseIn(directory),
-          "ALTER TABLE delivery DROP COLUMN callback; ALTER TABLE delivery DROP COLUMN resume;"
+          "DROP TABLE journal; ALTER TABLE delivery DROP COLUMN callback; ALTER TABLE delivery "
+          "DROP COLUMN resume;"
           "ALTER TABLE delivery DROP COLUMN percent_complete;"
           "DROP INDEX delivery_rest; ALTER TABLE delivery DROP COLUMN not_before;"
           "ALTER TABLE delivery DROP COLUMN bytes; ALTER TABLE target DROP COLUMN pending;"
@@ -210,7 +211,7 @@ TEST(SqliteStore, BringsAnOlderSchemaUpToDateAndLosesNothing) {
   ending.at = now;
   EXPECT_EQ(**(*store)->Finish((*due)->entry.ref, ending), now);
   EXPECT_EQ((**(*store)->NextDue({TargetKind::kRoute, "reports"})).entry.id, "second");
-  ASSERT_TRUE((*store)->Commit().ok());
+  ASSERT_TRUE((*store)->Commit(Durability::kNow, absl::FromUnixSeconds(1000)).ok());
 }
 
 TEST(SqliteStore, RefusesAnotherProgramsDatabaseAndLeavesItAlone) {
@@ -249,7 +250,7 @@ TEST(SqliteStore, IsOpenOnceInOneProcess) {
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(SqliteStore::Open(directory).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE((*first)->Begin().ok());
-  EXPECT_TRUE((*first)->Commit().ok());
+  EXPECT_TRUE((*first)->Commit(Durability::kNow, absl::FromUnixSeconds(1000)).ok());
 }
 
 TEST(SqliteStore, SaysSoWhenAnSqliteShellHasLockedIt) {

@@ -155,15 +155,22 @@ struct StoreCounts {
   int64_t failed = 0;
 };
 
+enum class Durability { kNow, kSoon };
+
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Transactions do not nest. Commit returns OK only when everything since Begin would survive a
-  // power cut.
+  // Transactions do not nest. After Commit everything since Begin survives the end of the process.
+  // Whether a power cut too: kNow, when it returns; kSoon, after the next Commit(kNow), or the
+  // Upkeep() that is due a few milliseconds later.
   virtual absl::Status Begin() = 0;
-  virtual absl::Status Commit() = 0;
+  virtual absl::Status Commit(Durability durability, absl::Time now) = 0;
   virtual void Rollback() = 0;
+
+  // What the store has to do besides, outside of transactions, and when.
+  virtual absl::Time NextUpkeep() const = 0;  // InfiniteFuture: nothing
+  virtual absl::Status Upkeep(absl::Time now) = 0;
 
   // --- Accepting ---
   virtual absl::StatusOr<std::optional<IdempotencyRecord>> FindIdempotent(std::string_view scope,

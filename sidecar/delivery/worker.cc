@@ -84,6 +84,9 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
   } else if (HasWork(writes)) {
     RunEverything(writes);
   }
+  if (store_->NextUpkeep() <= now_) {
+    if (absl::Status status = store_->Upkeep(now_); !status.ok()) Degrade(status);
+  }
   if (degraded()) LimitWaitingAnswers();
   if (!list_jobs_.empty()) RunListJob();
 }
@@ -213,7 +216,9 @@ absl::Status Worker::Transact(Work work) {
   effects_ = Effects{};
   absl::Status status = store_->Begin();
   if (status.ok()) status = work();
-  if (status.ok()) status = store_->Commit();
+  // What nobody waits for is synced with what somebody does, or soon.
+  const Durability durability = effects_.replies.empty() ? Durability::kSoon : Durability::kNow;
+  if (status.ok()) status = store_->Commit(durability, now_);
   if (status.ok()) {
     ++stats_.commits;
     Publish();
@@ -293,7 +298,8 @@ absl::Time Worker::NextWake(bool dispatching) const {
   if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
   if (degraded()) return retry_at_;
   if (!hurry_jobs_.empty() || !outcomes_.empty()) return absl::InfinitePast();
-  return dispatching ? std::min(next_deadline_, scheduler_.NextDueAt()) : next_deadline_;
+  const absl::Time wake = std::min(next_deadline_, store_->NextUpkeep());
+  return dispatching ? std::min(wake, scheduler_.NextDueAt()) : wake;
 }
 
 EngineStats Worker::stats() const {

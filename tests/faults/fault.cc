@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tests/faults/wal_tear.h"
+#include "tests/faults/log_tear.h"
 #include "tests/integration/harness/deadline.h"
 
 namespace pillion::faults {
@@ -185,22 +185,29 @@ class PowerCut : public Fault {
     SystemFaults& faults = *web_.faults.operator->();
     faults.fsync_delay_ms = 50;
     faults.fsync = FsyncMode::kSlow;
-    harness::Eventually([&] { return faults.wal_unsynced_end != 0; }, std::chrono::seconds(5));
+    harness::Eventually([&] { return faults.write_ahead_log.end != 0 || faults.journal.end != 0; },
+                        std::chrono::seconds(5));
     const absl::Status killed = web_.program.Kill();
     faults.fsync = FsyncMode::kNormal;
     if (!killed.ok()) return killed;
-    absl::StatusOr<std::string> torn =
-        TearUnsynced(web_.store + "/deliveries.db-wal", faults.wal_unsynced_begin,
-                     faults.wal_unsynced_end, random_);
-    if (!torn.ok()) return torn.status();
-    faults.wal_unsynced_end = 0;
-    torn_ = !torn->empty();
-    return absl::OkStatus();
+    if (absl::Status torn = Tear("/deliveries.db-wal", faults.write_ahead_log); !torn.ok()) {
+      return torn;
+    }
+    return Tear("/deliveries.journal", faults.journal);
   }
   bool Seen() override { return torn_; }
   absl::Status End() override { return web_.program.Start(); }
 
  private:
+  absl::Status Tear(const char* file, Unsynced& unsynced) {
+    const absl::StatusOr<std::string> torn =
+        TearUnsynced(web_.store + file, unsynced.begin, unsynced.end, random_);
+    if (!torn.ok()) return torn.status();
+    unsynced.end = 0;
+    torn_ = torn_ || !torn->empty();
+    return absl::OkStatus();
+  }
+
   Web& web_;
   Random& random_;
   bool torn_ = false;

@@ -1,5 +1,5 @@
 // Preloaded into a sidecar (LD_PRELOAD), lets its fsyncs fail or take long, shifts its time of day,
-// and notes which bytes of the write-ahead log a power cut could take: as the file says that
+// and notes which bytes of the store's logs a power cut could take: as the file says that
 // FAULT_SHIM names, a SystemFaults.
 
 #include <dlfcn.h>
@@ -23,6 +23,7 @@ namespace {
 using pillion::faults::FsyncMode;
 using pillion::faults::Shared;
 using pillion::faults::SystemFaults;
+using pillion::faults::Unsynced;
 
 Shared<SystemFaults>* faults = nullptr;
 
@@ -41,25 +42,32 @@ bool EndsWith(const char* text, ssize_t size, const char* end) {
   return size >= end_size && std::memcmp(text + size - end_size, end, end_size) == 0;
 }
 
-enum class FileKind { kOther, kDatabase, kWal };
+enum class FileKind { kOther, kDatabase, kWriteAheadLog, kJournal };
 
 FileKind KindOf(int fd) {
   char link[32];
   char path[4096];
   std::snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
   const ssize_t size = readlink(link, path, sizeof(path));
-  if (EndsWith(path, size, ".db-wal")) return FileKind::kWal;
+  if (EndsWith(path, size, ".db-wal")) return FileKind::kWriteAheadLog;
+  if (EndsWith(path, size, ".journal")) return FileKind::kJournal;
   return EndsWith(path, size, ".db") ? FileKind::kDatabase : FileKind::kOther;
+}
+
+// Null: nobody asks.
+Unsynced* UnsyncedOf(FileKind kind) {
+  if (kind == FileKind::kWriteAheadLog) return &(*faults)->write_ahead_log;
+  return kind == FileKind::kJournal ? &(*faults)->journal : nullptr;
 }
 
 // Before they are written, so that no byte is written and not known to be in danger.
 void NoteWrite(int fd, int64_t offset, size_t size) {
-  if (faults == nullptr || KindOf(fd) != FileKind::kWal) return;
-  SystemFaults& shared = *faults->operator->();
+  Unsynced* unsynced = faults == nullptr ? nullptr : UnsyncedOf(KindOf(fd));
+  if (unsynced == nullptr) return;
   const int64_t end = offset + static_cast<int64_t>(size);
-  const bool first = shared.wal_unsynced_end == 0;
-  shared.wal_unsynced_begin = first ? offset : std::min<int64_t>(shared.wal_unsynced_begin, offset);
-  shared.wal_unsynced_end = std::max<int64_t>(shared.wal_unsynced_end, end);
+  const bool first = unsynced->end == 0;
+  unsynced->begin = first ? offset : std::min<int64_t>(unsynced->begin, offset);
+  unsynced->end = std::max<int64_t>(unsynced->end, end);
 }
 
 template <typename Sync>
@@ -80,8 +88,9 @@ int SyncUnlessTold(int fd, Sync sync) {
       break;
   }
   const int result = sync(fd);
+  Unsynced* unsynced = UnsyncedOf(kind);
   // Afterwards, and before anybody hears of it.
-  if (result == 0 && kind == FileKind::kWal) shared.wal_unsynced_end = 0;
+  if (result == 0 && unsynced != nullptr) unsynced->end = 0;
   return result;
 }
 

@@ -18,6 +18,13 @@ namespace pillion::faults {
 
 enum class FsyncMode : int32_t { kNormal, kFail, kSlow };
 
+// The bytes [begin, end) of a file that were written after its last fsync, so that a power cut may
+// lose or tear them. end is 0: none.
+struct Unsynced {
+  std::atomic<int64_t> begin;
+  std::atomic<int64_t> end;
+};
+
 // Of one sidecar, whose preloaded fault_shim obeys it. All zero: nothing is wrong.
 struct SystemFaults {
   std::atomic<FsyncMode> fsync;
@@ -26,10 +33,9 @@ struct SystemFaults {
   std::atomic<uint64_t> fsyncs_failed;   // counted by the shim, as are the next two
   std::atomic<uint64_t> fsyncs_slowed;
   std::atomic<uint64_t> clocks_shifted;  // times of day that were told wrong
-  // The bytes [begin, end) of the write-ahead log that were written after its last fsync, so that a
-  // power cut may lose or tear them. end is 0: none.
-  std::atomic<int64_t> wal_unsynced_begin;
-  std::atomic<int64_t> wal_unsynced_end;
+  // Of the store's two logs.
+  Unsynced write_ahead_log;
+  Unsynced journal;
 };
 
 enum class Misbehavior : int32_t { kNone, kAnswer500, kHang, kResetMidAnswer };

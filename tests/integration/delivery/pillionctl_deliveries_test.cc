@@ -225,7 +225,7 @@ void FillStore(const std::string& directory) {
           store.Finish({inserted->row, delivery.target, delivery.ordering_key}, ending).ok());
     }
   }
-  ASSERT_TRUE(store.Commit().ok());
+  ASSERT_TRUE(store.Commit(delivery::Durability::kNow, absl::Now()).ok());
   opened->reset();
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open((directory + "/deliveries.db").c_str(), &database), SQLITE_OK);

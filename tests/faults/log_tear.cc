@@ -1,4 +1,4 @@
-#include "tests/faults/wal_tear.h"
+#include "tests/faults/log_tear.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
-// What a power cut does to a write-ahead log: of what no fsync has confirmed, anything.
+// What a power cut does to a log file: of what no fsync has confirmed, anything.
 
-#ifndef PILLION_TESTS_FAULTS_WAL_TEAR_H_
-#define PILLION_TESTS_FAULTS_WAL_TEAR_H_
+#ifndef PILLION_TESTS_FAULTS_LOG_TEAR_H_
+#define PILLION_TESTS_FAULTS_LOG_TEAR_H_
 
 #include <cstdint>
 #include <random>
@@ -20,4 +20,4 @@ absl::StatusOr<std::string> TearUnsynced(const std::string& file, int64_t begin,
 
 }  // namespace pillion::faults
 
-#endif  // PILLION_TESTS_FAULTS_WAL_TEAR_H_
+#endif  // PILLION_TESTS_FAULTS_LOG_TEAR_H_

@@ -1,0 +1,232 @@
+// The journal before the database: what was committed is there after any end of the process, and
+// while SQLite fails.
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sidecar/delivery/child_process.h"
+#include "sidecar/delivery/sqlite_store.h"
+
+namespace pillion::delivery {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1000);
+
+std::string NewDirectory() {
+  std::string name = testing::TempDir() + "/store-XXXXXX";
+  if (mkdtemp(name.data()) == nullptr) std::abort();
+  return name;
+}
+
+std::unique_ptr<SqliteStore> Open(const std::string& directory) {
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(directory);
+  if (!store.ok()) {
+    ADD_FAILURE() << store.status();
+    std::abort();
+  }
+  return *std::move(store);
+}
+
+// An operation with one delivery, in the transaction that is under way.
+absl::Status Insert(SqliteStore& store, const std::string& id, const std::string& body = "body") {
+  Message message;
+  message.id = id;
+  message.created_at = kNow;
+  message.body = body;
+  NewDelivery delivery;
+  delivery.target = {TargetKind::kRoute, "reports"};
+  delivery.cluster = "orders";
+  const absl::StatusOr<RowId> row = store.InsertMessage(message, nullptr, 1);
+  if (!row.ok()) return row.status();
+  return store.InsertDelivery(*row, 0, message, delivery, id, nullptr, false).status();
+}
+
+absl::Status Accept(SqliteStore& store, const std::string& id,
+                    Durability durability = Durability::kNow, const std::string& body = "body") {
+  absl::Status status = store.Begin();
+  if (status.ok()) status = Insert(store, id, body);
+  if (status.ok()) status = store.Commit(durability, kNow);
+  if (!status.ok()) store.Rollback();
+  return status;
+}
+
+bool Has(SqliteStore& store, const std::string& id) {
+  const auto found = store.Find(id);
+  EXPECT_TRUE(found.ok()) << found.status();
+  return found.ok() && found->has_value();
+}
+
+// How many messages the database's own files have, as another program sees them.
+int64_t Settled(const std::string& directory) {
+  const std::string copy = NewDirectory();
+  for (const char* file : {"/deliveries.db", "/deliveries.db-wal"}) {
+    std::error_code gone;  // the log is, once the store is closed
+    std::filesystem::copy_file(directory + file, copy + file, gone);
+  }
+  sqlite3* database = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  EXPECT_EQ(sqlite3_open((copy + "/deliveries.db").c_str(), &database), SQLITE_OK);
+  EXPECT_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM message", -1, &statement, nullptr),
+            SQLITE_OK);
+  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+  const int64_t count = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(database);
+  return count;
+}
+
+// Runs `body` in a process that then ends as if it was killed.
+void InKilledProcess(const std::function<void()>& body) {
+  ChildProcess child([&](int) {
+    body();
+    if (!testing::Test::HasFailure()) raise(SIGKILL);
+  });
+  EXPECT_EQ(child.Wait(), 128 + SIGKILL);
+}
+
+void LimitFiles(rlim_t bytes) {
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{bytes, RLIM_INFINITY};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(SqliteJournal, WhatIsInTheJournalOnlyIsThereAfterAKill) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] {
+    const auto store = Open(directory);
+    ASSERT_TRUE(Accept(*store, "one").ok());
+    ASSERT_TRUE(Accept(*store, "two", Durability::kSoon).ok());
+    ASSERT_TRUE(store->Begin().ok());
+    ASSERT_TRUE(Insert(*store, "undone").ok());
+    store->Rollback();
+    ASSERT_TRUE(Accept(*store, "three").ok());
+    ASSERT_TRUE(store->Begin().ok());
+    ASSERT_TRUE(Insert(*store, "unfinished").ok());
+    EXPECT_EQ(Settled(directory), 0);
+  });
+  const auto store = Open(directory);
+  EXPECT_EQ(Settled(directory), 3);
+  for (const char* id : {"one", "two", "three"}) EXPECT_TRUE(Has(*store, id)) << id;
+  EXPECT_FALSE(Has(*store, "undone"));
+  EXPECT_FALSE(Has(*store, "unfinished"));
+  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 3);
+  // New rows do not meet the old ones.
+  ASSERT_TRUE(Accept(*store, "four").ok());
+  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 4);
+}
+
+TEST(SqliteJournal, IsDoneAgainOnceHoweverOftenTheProcessIsKilled) {
+  const std::string directory = NewDirectory();
+  for (int i = 0; i < 5; ++i) {
+    InKilledProcess([&] {
+      const auto store = Open(directory);
+      for (int before = 0; before < i; ++before) {
+        EXPECT_TRUE(Has(*store, std::to_string(before)));
+      }
+      ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
+    });
+  }
+  EXPECT_EQ(Open(directory)->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 5);
+}
+
+TEST(SqliteJournal, IsSettledASecondLaterOrWhenItIsFullOrAtTheEnd) {
+  const std::string directory = NewDirectory();
+  {
+    const auto store = Open(directory);
+    EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
+    ASSERT_TRUE(Accept(*store, "one").ok());
+    EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+    ASSERT_TRUE(store->Upkeep(kNow).ok());
+    EXPECT_EQ(Settled(directory), 0);
+    ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    EXPECT_EQ(Settled(directory), 1);
+    EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
+    // Too large for the journal, and with it what was there.
+    ASSERT_TRUE(Accept(*store, "two").ok());
+    const std::string large(SqliteStore::kJournalBytes, 'x');
+    ASSERT_TRUE(Accept(*store, "large", Durability::kNow, large).ok());
+    EXPECT_EQ(Settled(directory), 3);
+    const std::string tenth(SqliteStore::kJournalBytes / 10, 'x');
+    for (int i = 0; i < 10; ++i)
+      ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, tenth).ok());
+    EXPECT_EQ(Settled(directory), 13);
+    ASSERT_TRUE(Accept(*store, "last").ok());
+    EXPECT_EQ(Settled(directory), 13);
+  }
+  EXPECT_EQ(Settled(directory), 14);
+}
+
+TEST(SqliteJournal, WhatNobodyWaitsForIsSyncedALittleLater) {
+  const auto store = Open(NewDirectory());
+  ASSERT_TRUE(Accept(*store, "one", Durability::kSoon).ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Milliseconds(5));
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Milliseconds(5)).ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+  ASSERT_TRUE(Accept(*store, "two", Durability::kSoon).ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Milliseconds(5));
+  ASSERT_TRUE(Accept(*store, "three").ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+}
+
+TEST(SqliteJournal, OfAnotherDatabaseIsNotTakenForThisOnes) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "old").ok()); });
+  std::filesystem::remove(directory + "/deliveries.db");
+  std::filesystem::remove(directory + "/deliveries.db-wal");
+  EXPECT_FALSE(Has(*Open(directory), "old"));
+}
+
+// Of a disk that is full only the store's process knows.
+TEST(SqliteJournal, AFullDiskLosesNothingThatWasCommitted) {
+  const std::string directory = NewDirectory();
+  ChildProcess child([&](int) {
+    const auto store = Open(directory);
+    ASSERT_TRUE(Accept(*store, "before").ok());
+    LimitFiles(0);
+    for (int i = 0; i < 3; ++i) {
+      const absl::Status full = Accept(*store, "refused");
+      EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
+      EXPECT_FALSE(store->Upkeep(kNow + absl::Seconds(i + 1)).ok());
+      // Even what SQLite has given up can be read.
+      EXPECT_TRUE(Has(*store, "before"));
+      EXPECT_FALSE(Has(*store, "refused"));
+    }
+    LimitFiles(RLIM_INFINITY);
+    EXPECT_TRUE(Accept(*store, "after").ok());
+    EXPECT_TRUE(store->Upkeep(kNow + absl::Hours(1)).ok());
+  });
+  EXPECT_EQ(child.Wait(), 0);
+  const auto store = Open(directory);
+  EXPECT_TRUE(Has(*store, "before"));
+  EXPECT_TRUE(Has(*store, "after"));
+  EXPECT_FALSE(Has(*store, "refused"));
+  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 2);
+}
+
+TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {
+  const std::string directory = NewDirectory();
+  std::filesystem::create_symlink("/dev/full", directory + "/deliveries.journal");
+  const auto store = Open(directory);
+  ASSERT_TRUE(Accept(*store, "one").ok());
+  EXPECT_EQ(Settled(directory), 1);
+  ASSERT_TRUE(Accept(*store, "two", Durability::kSoon).ok());
+  EXPECT_EQ(Settled(directory), 2);
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(Insert(*store, "undone").ok());
+  store->Rollback();
+  EXPECT_FALSE(Has(*store, "undone"));
+  EXPECT_TRUE(Has(*store, "two"));
+}
+
+}  // namespace
+}  // namespace pillion::delivery
