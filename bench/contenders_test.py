@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -54,6 +55,14 @@ class Sidecars(unittest.TestCase):
             self.assertEqual(self.status(server, f"/{kind}", "POST", b"x"), status, kind)
         self.assertEqual(durable.wait_for_deliveries(server), 2)
         self.assertEqual(durable.deliveries(server), {"pending": 0, "accepted": 2, "succeeded": 2})
+
+    def test_what_is_delivered_later_waits(self):
+        server = self.starter.start("pillion", policies.durable(self.origin))
+        self.assertEqual(self.status(server, "/async-later", "POST", b"x"), 202)
+        self.assertEqual(self.status(server, "/async", "POST", b"x"), 202)
+        while durable.deliveries(server)["succeeded"] == 0:
+            time.sleep(0.01)
+        self.assertEqual(durable.deliveries(server), {"pending": 1, "accepted": 2, "succeeded": 1})
 
     def test_every_accepted_call_is_seen_by_the_subscriber(self):
         with delivery_latency.Subscriber() as subscriber:

@@ -18,6 +18,7 @@ from stats import percentile
 NAMES = {
     "forward": "forward",
     "async": "async",
+    "async-later": "async, delivered later",
     "publish": "publish",
     "redis": "Redis XADD",
     "rabbitmq-classic": "RabbitMQ classic",
@@ -25,6 +26,8 @@ NAMES = {
     "flask-rq": "Flask with RQ",
 }
 DURABLE = targets.DURABLE
+# Only accepted, as messages are by the peers; the others are delivered meanwhile, on the same cores.
+STORED = targets.STORED
 CONNECTIONS = [1, 16, 64, 256]
 BODY_BYTES = 256
 
@@ -73,7 +76,7 @@ def _accepted(bench, peers, notes):
         kinds = {
             f"{name}, {connections} connection{plural}": kind
             for kind, name in NAMES.items()
-            if kind in ["forward", *DURABLE, *peers]
+            if kind in ["forward", *DURABLE, STORED, *peers]
         }
 
         def once(name, kinds=kinds, connections=connections):

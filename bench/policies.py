@@ -40,11 +40,14 @@ PATH_OF_LAST_ROUTE = "/api/service0/items/1"
 
 
 def durable(origin):
-    """What comes to /forward is forwarded, to /async accepted, to /publish turned into a message."""
+    """What comes to /forward is forwarded, to /async accepted, to /async-later accepted and delivered so
+    late that nobody sees it, to /publish turned into a message."""
     return (
         _ONE_HOST.format(origin=origin)
         + """\
   - { match: { prefix: /forward }, route: { cluster: origin } }
+  - match: { prefix: /async-later }
+    async: { cluster: origin, delay: 12h, max_pending: 10000000, max_pending_bytes: 100000000000 }
   - { match: { prefix: /async }, async: { cluster: origin } }
   - { match: { prefix: /publish }, publish: { topic: bench.accepted } }
 subscriptions:

@@ -244,7 +244,9 @@ class Targets(unittest.TestCase):
 
     def test_are_taken_round_by_round_for_64_connections(self):
         found = self.of(
-            forward=[100, 1000, 100], redis=[50, 50, 50], **{"async": [60, 500, 90], "publish": [59, 590, 59]}
+            forward=[100, 1000, 100],
+            redis=[50, 50, 50],
+            **{"async": [60, 500, 90], "publish": [59, 590, 59], "async-later": [70, 700, 70]},
         )
         self.assertEqual(
             {name: value for name, value in found.items() if "connections" in name},
@@ -253,6 +255,8 @@ class Targets(unittest.TestCase):
                 "async of 64 connections, at least 1.00 x redis": (1.8, True),
                 "publish of 64 connections, at least 0.60 x forward": (0.59, False),
                 "publish of 64 connections, at least 1.00 x redis": (1.18, True),
+                "async-later of 64 connections, at least 0.60 x forward": (0.7, True),
+                "async-later of 64 connections, at least 1.00 x redis": (1.4, True),
             },
         )
 
