@@ -11,7 +11,7 @@ namespace {
 
 constexpr absl::Duration kFirstRetryInterval = absl::Milliseconds(100);
 constexpr absl::Duration kMaxRetryInterval = absl::Seconds(5);
-constexpr size_t kOutcomesInOneCommit = 128;
+constexpr size_t kOutcomesInOneCommit = 32;
 // Of the outcomes that wait for the store, this many may fail before the rest waits for the next
 // try.
 constexpr size_t kMaxRetryFailures = 8;
@@ -99,7 +99,7 @@ bool Worker::HasWork(const std::vector<Command>& writes) const {
 
 void Worker::RunEverything(std::vector<Command>& writes) {
   size_t applied = 0;
-  const size_t ended = OutcomesForOneCommit();
+  const size_t ended = OutcomesForOneCommit(writes.size());
   const absl::Status status = Transact([&]() -> absl::Status {
     // What ends makes room for what is to start, and what waits goes before what comes.
     for (size_t i = 0; i < ended; ++i) PILLION_RETURN_IF_ERROR(ApplyOutcome(outcomes_[i]));
@@ -123,9 +123,10 @@ void Worker::RunEverything(std::vector<Command>& writes) {
 }
 
 // Whoever wants something accepted waits for the commit that is under way: it must not take long,
-// however many attempts have ended, and however large their answers are.
-size_t Worker::OutcomesForOneCommit() const {
-  const size_t most = std::min(outcomes_.size(), kOutcomesInOneCommit);
+// however many attempts have ended, and however large their answers are. But what is accepted must
+// not outrun what ends.
+size_t Worker::OutcomesForOneCommit(size_t writes) const {
+  const size_t most = std::min(outcomes_.size(), std::max(kOutcomesInOneCommit, writes));
   size_t count = 0;
   for (size_t bytes = 0; count < most && bytes < kLargeBytesInOneCommit; ++count) {
     bytes += outcomes_[count].outcome.answer.body.size();

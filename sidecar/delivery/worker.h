@@ -119,7 +119,7 @@ class Worker {
   void RetryStore();
   void FinishHeld();
   void LimitWaitingAnswers();
-  size_t OutcomesForOneCommit() const;
+  size_t OutcomesForOneCommit(size_t writes) const;
   void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);
   bool HasWork(const std::vector<Command>& writes) const;
   void NotifyWatchers(const std::string& message_id);

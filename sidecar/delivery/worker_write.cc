@@ -15,8 +15,9 @@ namespace {
 
 // What a dead letter keeps of the last answer's body.
 constexpr size_t kKeptOfAnswer = 2048;
-// Limits of one transaction's share of expiring and forgetting, so that accepts never wait long for
-// it.
+// Limits of one transaction's share of starting, expiring and forgetting, so that accepts never
+// wait long for it.
+constexpr size_t kStartsAtOnce = 64;
 constexpr size_t kDeadlinesAtOnce = 256;
 constexpr int64_t kBytesForgottenAtOnce = int64_t{4} << 20;
 
@@ -229,7 +230,7 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
 absl::Status Worker::StartDue() {
   if (!dispatching_) return absl::OkStatus();
   // What has expired meanwhile takes no place, so that nothing else would end this.
-  while (effects_.expired < kDeadlinesAtOnce) {
+  while (effects_.expired < kDeadlinesAtOnce && effects_.started.size() < kStartsAtOnce) {
     const std::optional<Target> target = scheduler_.NextTurn(now_);
     if (!target.has_value()) break;
     PILLION_RETURN_IF_ERROR(StartNext(*target));
