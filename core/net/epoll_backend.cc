@@ -103,7 +103,14 @@ class EpollBackend final : public IoBackend {
     operation.Finish(why);
   }
 
-  void Watch(IoHandle*) override {}  // events come whatever is asked for
+  // Events come whatever is asked for. Only after a receive that took all that it had room for it
+  // is not known whether there was more.
+  void Watch(IoHandle* handle) override {
+    if (!handle->readable || handle->peer_closed) return;
+    char byte;
+    const ssize_t n = recv(handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && WouldBlock(errno)) handle->readable = false;
+  }
 
   void Poll(Duration timeout) override {
     int milliseconds = -1;

@@ -182,18 +182,34 @@ TEST_P(SocketTest, AClosedPeerIsSeenBehindBytesThatNobodyReads) {
   });
 }
 
+Task<void> SendBytes(Socket& socket, size_t size, CancelScope& scope) {
+  const std::string bytes(size, 'x');
+  absl::Status sent = co_await socket.Send(scope, bytes);
+  EXPECT_TRUE(sent.ok()) << sent;
+}
+
+// Sends `size` bytes from one end and receives them at the other.
+Task<void> Carry(Loop& loop, Socket& from, Socket& to, size_t size, CancelScope& scope) {
+  TaskGroup group(loop);
+  group.Spawn(SendBytes(from, size, group.scope()));
+  size_t received = 0;
+  while (received < size) {
+    Buffer buffer;
+    absl::StatusOr<size_t> n = co_await to.Receive(buffer, scope);
+    EXPECT_TRUE(n.ok() && *n > 0) << n.status();
+    if (!n.ok() || *n == 0) break;
+    EXPECT_EQ(buffer.view().find_first_not_of('x'), std::string_view::npos);
+    received += *n;
+  }
+  EXPECT_EQ(received, size);
+  co_await group.Join();
+}
+
 // Receives `size` bytes and then watches; what comes later, and the end, are noticed.
 Task<void> WatchAfter(Loop& loop, Socket client, Socket server, size_t size, std::string later) {
   CancelScope scope(loop);
-  const std::string bytes(size, 'x');
-  absl::Status sent = co_await client.Send(scope, bytes);
-  EXPECT_TRUE(sent.ok());
-  Buffer buffer;
-  while (buffer.size() < size) {
-    absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
-    EXPECT_TRUE(n.ok() && *n > 0);
-    if (!n.ok() || *n == 0) co_return;
-  }
+  absl::Status sent;
+  co_await Carry(loop, client, server, size, scope);
   server.Watch();
   absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(5), scope);
   EXPECT_TRUE(slept.ok());
@@ -212,7 +228,7 @@ Task<void> WatchAfter(Loop& loop, Socket client, Socket server, size_t size, std
 }
 
 TEST_P(SocketTest, WhatComesToAnIdleSocketIsNoticedWhateverCameBefore) {
-  for (size_t size : {1, 4096, 6000, 20000, 40000}) {
+  for (size_t size : {1, 4096, 6000, 20000, 40000, 69632, 400000}) {
     SCOPED_TRACE(size);
     for (const char* later : {"", "unasked"}) {
       WithPair([size, later](Loop& loop, Socket client, Socket server) {
@@ -220,6 +236,47 @@ TEST_P(SocketTest, WhatComesToAnIdleSocketIsNoticedWhateverCameBefore) {
       });
     }
   }
+}
+
+TEST_P(SocketTest, MuchAndLittleTakeTurnsWithRestsAndWithout) {
+  WithPair([](Loop& loop, Socket client, Socket server) -> Task<void> {
+    CancelScope scope(loop);
+    for (int round = 0; round < 3; ++round) {
+      for (size_t size : {16384, 1, 69632, 2, 300000, 3, 65536, 100, 100, 100, 100, 100, 100, 100,
+                          100, 100, 40000, 7}) {
+        co_await Carry(loop, client, server, size, scope);
+        co_await Carry(loop, server, client, size / 2 + 1, scope);
+        if (round == 1) continue;
+        server.Watch();
+        client.Watch();
+        if (round == 0) continue;
+        absl::Status slept = co_await SleepUntil(loop.now() + milliseconds(1), scope);
+        EXPECT_TRUE(slept.ok());
+        EXPECT_FALSE(server.readable()) << size;
+        EXPECT_FALSE(client.readable()) << size;
+      }
+    }
+    // The end behind much.
+    CancelScope closed(loop);
+    server.CancelOnClose(&closed);
+    TaskGroup group(loop);
+    group.Spawn(SendBytes(client, 200000, group.scope()));
+    size_t received = 0;
+    while (received < 200000) {
+      Buffer buffer;
+      absl::StatusOr<size_t> n = co_await server.Receive(buffer, scope);
+      EXPECT_TRUE(n.ok() && *n > 0) << n.status();
+      if (!n.ok() || *n == 0) break;
+      received += *n;
+    }
+    co_await group.Join();
+    client.Close();
+    Buffer buffer;
+    absl::StatusOr<size_t> end = co_await server.Receive(buffer, scope);
+    EXPECT_EQ(*end, 0u);
+    EXPECT_TRUE(server.peer_closed());
+    server.CancelOnClose(nullptr);
+  });
 }
 
 TEST_P(SocketTest, BytesThatStandBeforeTheEndAreReadFirst) {
