@@ -199,11 +199,12 @@ class Store {
   // The held deliveries of the message become due at `now`, or when their delay is over, or go
   // behind those of their keys that were accepted before or are under way. Its attributes become
   // `attributes`, unless those are empty. Returns the targets of what is due, and when; nothing if
-  // it is unknown or not held.
+  // it is unknown or none of its deliveries is held (any more).
   virtual absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
                                                                         std::string_view attributes,
                                                                         absl::Time now) = 0;
-  // Deletes a held message; no other. Returns how many of its deliveries were held.
+  // Deletes the held deliveries of the message, and the message unless it has others: those that
+  // were canceled while they were held, and perhaps replayed. Returns how many were held.
   virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
 
   // --- Scheduling ---
