@@ -207,6 +207,10 @@ void Engine::GetResult(std::string id, Callback<DeliveryResult> done) {
   Ask(GetResultCommand{std::move(id), std::move(done)});
 }
 
+void Engine::Describe(std::string id, bool content, Callback<std::vector<ListedDelivery>> done) {
+  Ask(DescribeCommand{std::move(id), content, std::move(done)});
+}
+
 void Engine::Cancel(std::string id, Callback<MessageView> done) {
   Ask(CancelCommand{std::move(id), std::move(done)});
 }

@@ -128,6 +128,9 @@ class Engine {
   // Of an operation or of one delivery. NotFound; also for a message that has not exactly one
   // delivery.
   void GetResult(std::string id, Callback<DeliveryResult> done);
+  // The delivery of this id, or all of a message, with the answers that were kept. `content`: the
+  // first, and only that, has what the message carries. NotFound.
+  void Describe(std::string id, bool content, Callback<std::vector<ListedDelivery>> done);
   // Cancels what is not final of it, and aborts what runs. NotFound; FailedPrecondition: all is
   // final already.
   void Cancel(std::string id, Callback<MessageView> done);

@@ -257,6 +257,10 @@ class Store {
   // By the id of a message (with all deliveries) or of a delivery (with that one).
   virtual absl::StatusOr<std::optional<StoredMessage>> Find(std::string_view id) = 0;
   virtual absl::StatusOr<std::optional<StoredResult>> FindResult(std::string_view id) = 0;
+  // Of what Find or Scan has just returned: the answer that was kept of a delivery; what a message
+  // carries, nothing if it is forgotten, without a body of more than `max_body` bytes.
+  virtual absl::StatusOr<std::optional<Answer>> ReadAnswer(RowId delivery) = 0;
+  virtual absl::StatusOr<std::optional<Content>> ReadContent(RowId message, size_t max_body) = 0;
   // In order of acceptance, those after `after` that match. Looks at no more than `scan_limit`
   // rows.
   virtual absl::StatusOr<ScanPage> Scan(const DeliveryFilter& filter, RowId after, size_t limit,
