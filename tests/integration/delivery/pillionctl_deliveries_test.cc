@@ -132,7 +132,27 @@ TEST_F(PillionctlDeliveries, ExportsALineOfJsonForEach) {
     ASSERT_TRUE(line.is_object()) << lines[i];
     EXPECT_EQ(line.value("id", ""), ids[i]);
     EXPECT_EQ(line.value("state", ""), "FAILED");
+    EXPECT_FALSE(line.contains("payload"));
   }
+}
+
+TEST_F(PillionctlDeliveries, ExportsAndShowsThePayloadOnRequest) {
+  const std::string id = Fail({{"Content-Type", "text/plain"}});
+  Fail();
+  const Finished exported = Ctl(sidecar_, {"export", "--state", "failed", "--payload"});
+  EXPECT_EQ(exported.status, ExitStatus::Code(0));
+  const std::vector<std::string> lines = LinesOf(exported.out);
+  ASSERT_EQ(lines.size(), 2u) << exported.output;
+  const Json line = Json::parse(lines[0], nullptr, false);
+  ASSERT_TRUE(line.is_object()) << lines[0];
+  EXPECT_EQ(line.value("method", ""), "POST");
+  EXPECT_EQ(line.value("path", ""), "/no");
+  EXPECT_EQ(line["payload"].value("body", ""), "x");
+  EXPECT_EQ(line["payload"]["attributes"].value("datacontenttype", ""), "text/plain");
+  EXPECT_EQ(line["answer"].value("status", 0), 422);
+  const Json shown = Json::parse(Ctl(sidecar_, {"show", id, "--payload"}).out, nullptr, false);
+  ASSERT_TRUE(shown.is_object());
+  EXPECT_EQ(shown["deliveries"][0], line);
 }
 
 TEST_F(PillionctlDeliveries, SaysWhatIsWrongAndDoesNothing) {
