@@ -109,6 +109,10 @@ class Pages {
 };
 
 std::string LastOf(const Delivery& delivery) {
+  if (delivery.continues() && delivery.has_percent_complete()) {
+    return StrCat("works on, ", delivery.percent_complete(), " %");
+  }
+  if (delivery.continues()) return "works on";
   if (!delivery.last_error().empty()) return Printable(delivery.last_error());
   return delivery.has_last_status() ? StrCat(delivery.last_status()) : "-";
 }

@@ -30,6 +30,12 @@ virtual_hosts:
   domains: [shop]
   routes:
   - { match: { path: /yes }, publish: { topic: "yes" } }
+  - name: long
+    match: { prefix: /long }
+    async:
+      cluster: hub
+      follow_status: true
+      retry_policy: { retry_back_off: { base_interval: 10ms, max_interval: 10ms } }
   - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
 subscriptions:
 - { name: on-yes, topic: "yes", cluster: hub, path: /yes }
@@ -38,7 +44,14 @@ subscriptions:
                           origin.port());
 }
 
+// What is long takes for ever.
 Response YesOrNo(const Request& request) {
+  if (request.target == "/long") {
+    return Response{.status = 202, .headers = {{"Location", "/long/status"}}};
+  }
+  if (request.target == "/long/status") {
+    return Response{.status = 202, .body = R"({"percentComplete": 40})"};
+  }
   return Response{.status = request.target == "/no" ? 422 : 200};
 }
 
@@ -99,6 +112,16 @@ TEST_F(PillionctlDeliveries, ListsALineForEachAndSaysHowToGoOn) {
   ASSERT_EQ(rest.size(), 2u) << second.out;
   EXPECT_TRUE(absl::StartsWith(rest[1], ids[2]));
   EXPECT_EQ(Ctl(sidecar_, {"list", "--key", "k7"}).out, "no delivery matches\n");
+}
+
+TEST_F(PillionctlDeliveries, SaysHowFarFollowedWorkIs) {
+  const std::string id = ParseJson(sidecar_.Call("POST", "http://shop/long")).value("id", "");
+  EXPECT_TRUE(Eventually(
+      [&] { return absl::StrContains(Ctl(sidecar_, {"list"}).out, " works on, 40 %\n"); }));
+  const Json json = Json::parse(Ctl(sidecar_, {"show", id}).out, nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json["deliveries"][0].value("continues", false), true);
+  EXPECT_EQ(json["deliveries"][0].value("percentComplete", 0), 40);
 }
 
 TEST_F(PillionctlDeliveries, ShowsReplaysCancelsAndDrops) {
