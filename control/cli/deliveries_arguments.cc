@@ -26,7 +26,7 @@ constexpr char kDeliveriesFooter[] =
     "  pillionctl deliveries show 01M82SWPA07PDBBDFBH40FXRSR\n"
     "  pillionctl deliveries replay 01M82SWPA07PDBBDFBH40FXRSR\n"
     "  pillionctl deliveries replay --subscription billing-on-order --reason retries_exhausted\n"
-    "  pillionctl deliveries export --topic order.changed > deliveries.jsonl\n\n"
+    "  pillionctl deliveries export --state failed --payload > dead-letters.jsonl\n\n"
     "pillionctl deliveries COMMAND --help tells more.";
 
 // What the options that are named after the filter's fields say.
@@ -96,23 +96,27 @@ void AddList(CLI::App& group, int& status) {
 void AddShow(CLI::App& group, int& status) {
   CLI::App* const command = group.add_subcommand(
       "show", "Print one delivery, or all of a message, with the last answers, as JSON.");
-  auto arguments = std::make_shared<std::pair<std::string, std::string>>();
-  AddSidecar(*command, arguments->first);
-  command->add_option("ID", arguments->second, "of a delivery, an operation or a message")
-      ->required();
+  auto arguments = std::make_shared<ShowDeliveryArguments>();
+  AddSidecar(*command, arguments->sidecar);
+  command->add_option("ID", arguments->id, "of a delivery, an operation or a message")->required();
+  command->add_flag("--payload", arguments->payload,
+                    "with the headers, attributes and body that were accepted");
   command->callback([arguments, &status] {
-    status = ShowDelivery(arguments->first, arguments->second, {std::cout, std::cerr});
+    status = ShowDelivery(*arguments, {std::cout, std::cerr});
   });
 }
 
 void AddExport(CLI::App& group, int& status) {
   CLI::App* const command =
       group.add_subcommand("export", "Print deliveries as JSON, each on one line.");
-  auto arguments = std::make_shared<std::pair<std::string, DeliveryConditions>>();
-  AddSidecar(*command, arguments->first);
-  AddFilter(*command, arguments->second);
+  auto arguments = std::make_shared<ExportDeliveriesArguments>();
+  AddSidecar(*command, arguments->sidecar);
+  AddFilter(*command, arguments->filter);
+  command->add_flag("--payload", arguments->payload,
+                    "with the last answers, and the headers, attributes and bodies that were "
+                    "accepted");
   command->callback([arguments, &status] {
-    status = ExportDeliveries(arguments->first, arguments->second, {std::cout, std::cerr});
+    status = ExportDeliveries(*arguments, {std::cout, std::cerr});
   });
 }
 

@@ -78,9 +78,11 @@ void AddParameter(std::string_view name, std::string_view value, std::string& qu
 // One page after the other.
 class Pages {
  public:
-  Pages(std::string sidecar, const DeliveryConditions& filter, std::string token)
+  // `full`: with answers and payloads.
+  Pages(std::string sidecar, const DeliveryConditions& filter, bool full, std::string token)
       : sidecar_(std::move(sidecar)), token_(std::move(token)) {
     for (const auto& [name, value] : filter) AddParameter(name, value, query_);
+    if (full) AddParameter("view", "full", query_);
   }
 
   // The JSON of the next one, and in `page` what it says. REQUIRES: not over().
@@ -107,6 +109,10 @@ class Pages {
 };
 
 std::string LastOf(const Delivery& delivery) {
+  if (delivery.continues() && delivery.has_percent_complete()) {
+    return StrCat("works on, ", delivery.percent_complete(), " %");
+  }
+  if (delivery.continues()) return "works on";
   if (!delivery.last_error().empty()) return Printable(delivery.last_error());
   return delivery.has_last_status() ? StrCat(delivery.last_status()) : "-";
 }
@@ -151,7 +157,7 @@ std::string_view Done(std::string_view verb) {
 }  // namespace
 
 int ListDeliveries(const ListDeliveriesArguments& arguments, Streams streams) {
-  Pages pages(arguments.sidecar, arguments.filter, arguments.page_token);
+  Pages pages(arguments.sidecar, arguments.filter, /*full=*/false, arguments.page_token);
   std::vector<Delivery> deliveries;
   while (!pages.over() && deliveries.size() < arguments.limit) {
     ListDeliveriesResponse page;
@@ -171,20 +177,21 @@ int ListDeliveries(const ListDeliveriesArguments& arguments, Streams streams) {
   return 0;
 }
 
-int ShowDelivery(const std::string& sidecar, const std::string& id, Streams streams) {
-  const absl::StatusOr<std::string> json = Get(UrlOf(sidecar, StrCat("/", Escaped(id))), kTimeout);
-  if (!json.ok()) return Complain(sidecar, json.status(), streams.err);
+int ShowDelivery(const ShowDeliveryArguments& arguments, Streams streams) {
+  const std::string path =
+      StrCat("/", Escaped(arguments.id), arguments.payload ? "?view=full" : "");
+  const absl::StatusOr<std::string> json = Get(UrlOf(arguments.sidecar, path), kTimeout);
+  if (!json.ok()) return Complain(arguments.sidecar, json.status(), streams.err);
   streams.out << *json;
   return 0;
 }
 
-int ExportDeliveries(const std::string& sidecar, const DeliveryConditions& filter,
-                     Streams streams) {
-  Pages pages(sidecar, filter, "");
+int ExportDeliveries(const ExportDeliveriesArguments& arguments, Streams streams) {
+  Pages pages(arguments.sidecar, arguments.filter, arguments.payload, "");
   while (!pages.over()) {
     ListDeliveriesResponse page;
     const absl::StatusOr<std::string> json = pages.Next(kMaxPage, page);
-    if (!json.ok()) return Complain(sidecar, json.status(), streams.err);
+    if (!json.ok()) return Complain(arguments.sidecar, json.status(), streams.err);
     // From the sidecar's own text, with what this program does not know.
     const auto parsed = nlohmann::ordered_json::parse(*json, nullptr, /*allow_exceptions=*/false);
     if (!parsed.is_object() || !parsed.contains("deliveries")) continue;

@@ -28,11 +28,23 @@ struct ListDeliveriesArguments {
 // Prints a line for each, in the order of acceptance, and how to go on if there are more.
 int ListDeliveries(const ListDeliveriesArguments& arguments, Streams streams);
 
+struct ShowDeliveryArguments {
+  std::string sidecar;
+  std::string id;
+  bool payload = false;  // with what was accepted
+};
+
 // Prints a delivery, or all of a message, with their answers, as JSON.
-int ShowDelivery(const std::string& sidecar, const std::string& id, Streams streams);
+int ShowDelivery(const ShowDeliveryArguments& arguments, Streams streams);
+
+struct ExportDeliveriesArguments {
+  std::string sidecar;
+  DeliveryConditions filter;
+  bool payload = false;  // with answers and what was accepted
+};
 
 // Prints all that match, each as one line of JSON.
-int ExportDeliveries(const std::string& sidecar, const DeliveryConditions& filter, Streams streams);
+int ExportDeliveries(const ExportDeliveriesArguments& arguments, Streams streams);
 
 struct ChangeDeliveriesArguments {
   std::string sidecar;

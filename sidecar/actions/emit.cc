@@ -40,6 +40,12 @@ class RouteEmitter final : public Emitter {
 
   net::Task<absl::Status> Prepare(Call& call, EmitIntents& intents,
                                   net::CancelScope& scope) const override {
+    for (const Emission& emission : emissions_) {
+      if (emission.at_least_once() || !emission.TakesMethod(call.request().method)) continue;
+      // Better now than when the upstream has done it.
+      absl::Status full = emission.route.CheckRoom(call.services.engine);
+      if (!full.ok()) co_return full;
+    }
     // All are asked for before the first is awaited: so they are in one commit.
     std::vector<net::Task<absl::StatusOr<delivery::Accepted>>> asked;
     for (size_t i = 0; i < emissions_.size(); ++i) {

@@ -40,9 +40,10 @@ class Emitter {
  public:
   virtual ~Emitter() = default;
 
-  // Before the call is forwarded: stores the events of the entries that are AT_LEAST_ONCE, held. OK
-  // when they are durable, or when there are none. Errors: as Engine::Accept, and the scope's; then
-  // nothing may be forwarded. Whatever comes of it, Emit or GiveUp must follow.
+  // Before the call is forwarded: stores the events of the entries that are AT_LEAST_ONCE, held,
+  // and looks whether there is room for those of the others. OK when the former are durable, or
+  // when there are none. Errors: as Engine::Accept, and the scope's; then nothing may be forwarded.
+  // Whatever comes of it, Emit or GiveUp must follow.
   virtual net::Task<absl::Status> Prepare(Call& call, EmitIntents& intents,
                                           net::CancelScope& scope) const = 0;
 

@@ -34,4 +34,12 @@ delivery::AcceptRequest TopicRoute::NewMessage(delivery::MessageKind kind, const
   return request;
 }
 
+absl::Status TopicRoute::CheckRoom(delivery::Engine& engine) const {
+  for (const SubscriptionConfig* subscription : subscriptions_) {
+    absl::Status full = engine.CheckRoom(subscription->delivery);
+    if (!full.ok()) return full;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace pillion::sidecar

@@ -7,8 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "sidecar/actions/action.h"
 #include "sidecar/actions/cloud_event.h"
+#include "sidecar/delivery/engine.h"
 #include "sidecar/delivery/requests.h"
 
 namespace pillion::sidecar {
@@ -22,6 +24,9 @@ class TopicRoute {
   // The message with one delivery per subscription. `key` is the ordering key; empty: none.
   delivery::AcceptRequest NewMessage(delivery::MessageKind kind, const CloudEvent& event,
                                      std::string body, std::string_view key) const;
+
+  // Engine::CheckRoom, of all its subscriptions.
+  absl::Status CheckRoom(delivery::Engine& engine) const;
 
   const std::string& topic() const { return topic_; }
 

@@ -134,6 +134,11 @@ class DeliveriesRequest {
     if (!allowed) co_return;
     api::v1::GetDeliveryRequest request;
     request.set_id(std::move(id));
+    absl::Status read = SetFieldsFromQuery(exchange_.request().query, {&request});
+    if (!read.ok()) {
+      co_await FailWith(read);
+      co_return;
+    }
     auto ask = [&](auto reply) { GetDelivery(engine_, request, std::move(reply)); };
     co_await Answer<api::v1::GetDeliveryResponse>(ask);
   }

@@ -1,10 +1,10 @@
 #include "sidecar/admin/deliveries_api.h"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/config/content_hash.h"
 #include "core/strings.h"
@@ -37,45 +37,6 @@ class PageTokens {
 
  private:
   std::string suffix_;
-};
-
-// Asks for the answer of one delivery after the other.
-class GetCall : public std::enable_shared_from_this<GetCall> {
- public:
-  GetCall(delivery::Engine& engine, Reply<api::v1::GetDeliveryResponse> reply)
-      : engine_(engine), reply_(std::move(reply)) {}
-
-  void Start(const std::string& id) {
-    engine_.Get(id, [self = shared_from_this()](absl::StatusOr<delivery::MessageView> view) {
-      if (!view.ok()) return self->reply_(std::move(view).status());
-      for (const delivery::DeliveryView& delivery : view->deliveries) {
-        *self->response_.add_deliveries() = ToApi(view->message, delivery);
-      }
-      self->NextAnswer();
-    });
-  }
-
- private:
-  void NextAnswer() {
-    if (next_ == response_.deliveries_size()) return reply_(std::move(response_));
-    engine_.GetResult(response_.deliveries(next_).id(),
-                      [self = shared_from_this()](absl::StatusOr<delivery::DeliveryResult> result) {
-                        api::v1::Delivery& delivery =
-                            *self->response_.mutable_deliveries(self->next_++);
-                        if (!result.ok() && !absl::IsNotFound(result.status())) {
-                          return self->reply_(std::move(result).status());
-                        }
-                        if (result.ok() && result->answer) {
-                          *delivery.mutable_answer() = ToApi(*result->answer);
-                        }
-                        self->NextAnswer();
-                      });
-  }
-
-  delivery::Engine& engine_;
-  Reply<api::v1::GetDeliveryResponse> reply_;
-  api::v1::GetDeliveryResponse response_;
-  int next_ = 0;
 };
 
 std::string_view NameOf(delivery::ChangeRequest::Kind kind) {
@@ -123,16 +84,19 @@ void ListDeliveries(delivery::Engine& engine, const api::v1::ListDeliveriesReque
     return reply(absl::InvalidArgumentError(
         StrCat("page_size ", request.page_size(), ": give a number from 1 to ", kMaxPage)));
   }
+  const absl::StatusOr<bool> full = IsFull(request.view());
+  if (!full.ok()) return reply(full.status());
   delivery::ListRequest list;
   list.filter = *std::move(filter);
   list.page_token = *std::move(token);
   list.limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
+  list.full = *full;
   engine.ListDeliveries(std::move(list), [tokens, reply = std::move(reply)](
                                              absl::StatusOr<delivery::DeliveryPage> page) mutable {
     if (!page.ok()) return reply(std::move(page).status());
     api::v1::ListDeliveriesResponse response;
     for (const delivery::ListedDelivery& listed : page->deliveries) {
-      *response.add_deliveries() = ToApi(listed.message, listed.delivery);
+      *response.add_deliveries() = ToApi(listed);
     }
     response.set_next_page_token(tokens.Wrap(page->next_page_token));
     reply(std::move(response));
@@ -141,7 +105,18 @@ void ListDeliveries(delivery::Engine& engine, const api::v1::ListDeliveriesReque
 
 void GetDelivery(delivery::Engine& engine, const api::v1::GetDeliveryRequest& request,
                  Reply<api::v1::GetDeliveryResponse> reply) {
-  std::make_shared<GetCall>(engine, std::move(reply))->Start(request.id());
+  const absl::StatusOr<bool> full = IsFull(request.view());
+  if (!full.ok()) return reply(full.status());
+  engine.Describe(request.id(), *full,
+                  [reply = std::move(reply)](
+                      absl::StatusOr<std::vector<delivery::ListedDelivery>> described) mutable {
+                    if (!described.ok()) return reply(std::move(described).status());
+                    api::v1::GetDeliveryResponse response;
+                    for (const delivery::ListedDelivery& listed : *described) {
+                      *response.add_deliveries() = ToApi(listed);
+                    }
+                    reply(std::move(response));
+                  });
 }
 
 void ChangeDeliveries(delivery::Engine& engine, delivery::ChangeRequest::Kind kind,

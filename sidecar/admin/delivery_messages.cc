@@ -2,13 +2,17 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 #include "core/config/utf8.h"
 #include "core/strings.h"
+#include "sidecar/actions/cloud_event.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar::admin {
@@ -20,6 +24,11 @@ using google::protobuf::util::TimeUtil;
 
 constexpr size_t kShownOfAnswer = 2048;
 
+// A header with one of these in its name gives access to something.
+constexpr std::string_view kSecret[] = {"authorization", "cookie",     "token",   "secret",
+                                        "password",      "credential", "api-key", "apikey"};
+constexpr char kRedacted[] = "[redacted]";
+
 std::string Utf8(std::string_view bytes) {
   std::string text;
   for (;;) {
@@ -29,6 +38,60 @@ std::string Utf8(std::string_view bytes) {
     text.append("\xEF\xBF\xBD");  // U+FFFD REPLACEMENT CHARACTER
     bytes.remove_prefix(invalid + 1);
   }
+}
+
+bool IsSecret(std::string_view header) {
+  const std::string name = absl::AsciiStrToLower(ToAbsl(header));
+  return std::any_of(std::begin(kSecret), std::end(kSecret), [&](std::string_view secret) {
+    return name.find(secret) != std::string::npos;
+  });
+}
+
+void AddHeaders(std::string_view encoded,
+                google::protobuf::RepeatedPtrField<api::v1::Header>& headers) {
+  const auto fields = delivery::DecodeFields(encoded);
+  if (!fields) return;
+  for (const auto& [name, value] : *fields) {
+    api::v1::Header& header = *headers.Add();
+    header.set_name(Utf8(name));
+    header.set_value(IsSecret(name) ? kRedacted : Utf8(value));
+  }
+}
+
+api::v1::Answer ToApi(const delivery::Answer& answer) {
+  api::v1::Answer result;
+  result.set_status(static_cast<uint32_t>(answer.status));
+  AddHeaders(answer.headers, *result.mutable_headers());
+  result.set_body(Utf8(std::string_view(answer.body).substr(0, kShownOfAnswer)));
+  result.set_truncated(answer.body.size() > kShownOfAnswer);
+  return result;
+}
+
+bool IsEvent(delivery::MessageKind kind) {
+  return kind == delivery::MessageKind::kPublish || kind == delivery::MessageKind::kEmit;
+}
+
+api::v1::Payload ToApi(const delivery::MessageSummary& summary, const delivery::Content& content) {
+  api::v1::Payload result;
+  AddHeaders(content.headers, *result.mutable_headers());
+  if (IsEvent(summary.kind)) {
+    delivery::Message message;
+    message.id = summary.id;
+    message.topic = summary.topic;
+    message.created_at = summary.created_at;
+    message.attributes = content.attributes;
+    for (const auto& [name, value] : CloudEventOf(message).attributes) {
+      (*result.mutable_attributes())[Utf8(name)] = Utf8(value);
+    }
+  }
+  result.set_body_bytes(static_cast<uint32_t>(content.body_bytes));
+  if (content.body.empty()) return result;
+  if (config::FindInvalidUtf8(content.body) == std::string_view::npos) {
+    result.set_body(content.body);
+  } else {
+    result.set_body_base64(content.body);
+  }
+  return result;
 }
 
 Timestamp ToApi(absl::Time time) {
@@ -122,7 +185,9 @@ absl::Status SetEnums(const api::v1::DeliveryFilter& filter, delivery::DeliveryF
 
 }  // namespace
 
-Delivery ToApi(const delivery::MessageSummary& message, const delivery::DeliveryView& delivery) {
+Delivery ToApi(const delivery::ListedDelivery& listed) {
+  const delivery::MessageSummary& message = listed.message;
+  const delivery::DeliveryView& delivery = listed.delivery;
   Delivery result;
   result.set_id(delivery.id);
   result.set_message_id(message.id);
@@ -143,6 +208,13 @@ Delivery ToApi(const delivery::MessageSummary& message, const delivery::Delivery
   if (delivery.ordering_key) result.set_key(Utf8(*delivery.ordering_key));
   result.set_behind_key(delivery.behind_key);
   result.set_held(delivery.held);
+  result.set_continues(delivery.continues);
+  if (delivery.percent_complete) {
+    const bool succeeded = delivery.state == delivery::DeliveryState::kSucceeded;
+    result.set_percent_complete(succeeded ? 100u
+                                          : static_cast<uint32_t>(*delivery.percent_complete));
+  }
+  if (!delivery.callback_id.empty()) result.set_callback_id(delivery.callback_id);
   if (delivery.reason != delivery::FailureReason::kNone) result.set_reason(ToApi(delivery.reason));
   result.set_attempts(static_cast<uint32_t>(delivery.attempts));
   *result.mutable_created_at() = ToApi(message.created_at);
@@ -156,22 +228,15 @@ Delivery ToApi(const delivery::MessageSummary& message, const delivery::Delivery
   }
   result.set_last_error(Utf8(delivery.last_error));
   result.set_forgotten(message.forgotten);
+  if (listed.answer) *result.mutable_answer() = ToApi(*listed.answer);
+  if (listed.content) *result.mutable_payload() = ToApi(message, *listed.content);
   return result;
 }
 
-api::v1::Answer ToApi(const delivery::Answer& answer) {
-  api::v1::Answer result;
-  result.set_status(static_cast<uint32_t>(answer.status));
-  if (const auto fields = delivery::DecodeFields(answer.headers)) {
-    for (const auto& [name, value] : *fields) {
-      api::v1::Answer::Header& header = *result.add_headers();
-      header.set_name(Utf8(name));
-      header.set_value(Utf8(value));
-    }
-  }
-  result.set_body(Utf8(std::string_view(answer.body).substr(0, kShownOfAnswer)));
-  result.set_truncated(answer.body.size() > kShownOfAnswer);
-  return result;
+absl::StatusOr<bool> IsFull(Delivery::View view) {
+  if (Delivery::View_IsValid(view)) return view == Delivery::FULL;
+  return absl::InvalidArgumentError(
+      StrCat("view: ", static_cast<int>(view), " is no value of this enum"));
 }
 
 absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& filter) {

@@ -45,7 +45,7 @@ TEST(QueryFields, SaysWhatIsWrongAndWhatWouldBeRight) {
        "state 'STATE_UNSPECIFIED' is not one of pending, running, succeeded, failed, canceled, "
        "expired"},
       {"colour=red",
-       "there is no parameter 'colour'; there are page_size, page_token, state, kind, topic, "
+       "there is no parameter 'colour'; there are page_size, page_token, view, state, kind, topic, "
        "route, subscription, cluster, key, created_after, created_before, reason, last_status"},
       {"page_size=many", "page_size 'many' is not a number"},
       {"page_size=-1", "page_size '-1' is not a number"},

@@ -61,6 +61,11 @@ struct GetResultCommand {
   std::string id;
   Callback<DeliveryResult> done;
 };
+struct DescribeCommand {
+  std::string id;
+  bool content = false;
+  Callback<std::vector<ListedDelivery>> done;
+};
 struct WatchCommand {
   WatchId watch = 0;
   std::string id;
@@ -83,7 +88,7 @@ struct ChangeCommand {
 using Command =
     std::variant<AcceptCommand, AcceptAllCommand, CompleteCommand, HeldCommand, CancelCommand,
                  ProgressCommand, HurryCommand, ClusterLimitsCommand, GetCommand, GetResultCommand,
-                 WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
+                 DescribeCommand, WatchCommand, UnwatchCommand, ListCommand, ChangeCommand>;
 
 }  // namespace pillion::delivery
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/command_queue.h"
 #include "sidecar/delivery/commands.h"
+#include "sidecar/delivery/room.h"
 #include "sidecar/delivery/status_macros.h"
 #include "sidecar/delivery/ulid.h"
 #include "sidecar/delivery/worker.h"
@@ -52,6 +53,7 @@ Engine::Engine(EngineOptions options, std::unique_ptr<Store> store, Clock* clock
     : clock_(clock),
       random_(random),
       max_batch_bytes_(options.max_batch_bytes),
+      max_pending_(options.max_pending),
       queue_(std::make_unique<CommandQueue>(options.max_queued, options.max_queued_bytes, clock)),
       worker_(std::make_unique<Worker>(std::move(options), std::move(store), clock, random)) {}
 
@@ -106,6 +108,8 @@ EngineStats Engine::stats() const {
   {
     const std::lock_guard<std::mutex> lock(stats_mutex_);
     stats = stats_;
+    stats.rejected_by_backlog += refused_for_backlog_;
+    stats.rejected_by_store += refused_for_store_;
   }
   queue_->AddTo(stats);
   return stats;
@@ -129,6 +133,19 @@ std::string Engine::Accept(AcceptRequest request, Callback<Accepted> done) {
   command.done = std::move(done);
   Ask(std::move(command));
   return id;
+}
+
+absl::Status Engine::CheckRoom(const NewDelivery& delivery) {
+  const std::lock_guard<std::mutex> lock(stats_mutex_);
+  if (const auto known = backlogs_.find(delivery.target); known != backlogs_.end()) {
+    absl::Status full = HasRoom(delivery.target, known->second, delivery.max_backlog, /*bytes=*/1);
+    refused_for_backlog_ += !full.ok();
+    if (!full.ok()) return full;
+  }
+  // Not so `max_store_bytes`: what the store uses is known only when something is to be accepted.
+  if (stats_.pending + stats_.running < max_pending_) return absl::OkStatus();
+  ++refused_for_store_;
+  return StoreIsFull("max_pending", max_pending_);
 }
 
 void Engine::Release(std::string id, std::string attributes) {
@@ -188,6 +205,10 @@ void Engine::Get(std::string id, Callback<MessageView> done) {
 
 void Engine::GetResult(std::string id, Callback<DeliveryResult> done) {
   Ask(GetResultCommand{std::move(id), std::move(done)});
+}
+
+void Engine::Describe(std::string id, bool content, Callback<std::vector<ListedDelivery>> done) {
+  Ask(DescribeCommand{std::move(id), content, std::move(done)});
 }
 
 void Engine::Cancel(std::string id, Callback<MessageView> done) {

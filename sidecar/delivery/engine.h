@@ -93,6 +93,12 @@ class Engine {
   // Returns the id that the message will have, unless its idempotency key is known.
   std::string Accept(AcceptRequest request, Callback<Accepted> done);
 
+  // Whether such a delivery would be accepted, of however few bytes, as far as the last commit
+  // tells: FailedPrecondition and ResourceExhausted as of Accept, and counted like those. For who
+  // must do something first that is better not done if it would be refused. Accept may refuse all
+  // the same.
+  absl::Status CheckRoom(const NewDelivery& delivery);
+
   // What becomes of a message that was accepted as held; may be asked before that was answered.
   // Never refused, and done as soon as the store can: nobody needs to wait, as a process that ends
   // before has lost nothing. Of no effect if it is not held (any more).
@@ -122,6 +128,9 @@ class Engine {
   // Of an operation or of one delivery. NotFound; also for a message that has not exactly one
   // delivery.
   void GetResult(std::string id, Callback<DeliveryResult> done);
+  // The delivery of this id, or all of a message, with the answers that were kept. `content`: the
+  // first, and only that, has what the message carries. NotFound.
+  void Describe(std::string id, bool content, Callback<std::vector<ListedDelivery>> done);
   // Cancels what is not final of it, and aborts what runs. NotFound; FailedPrecondition: all is
   // final already.
   void Cancel(std::string id, Callback<MessageView> done);
@@ -155,6 +164,7 @@ class Engine {
   Clock* const clock_;
   Random* const random_;
   const int64_t max_batch_bytes_;
+  const int64_t max_pending_;
   std::unique_ptr<CommandQueue> queue_;
   std::unique_ptr<Worker> worker_;  // the engine's thread's, once started
 
@@ -163,6 +173,8 @@ class Engine {
 
   mutable std::mutex stats_mutex_;
   EngineStats stats_;
+  int64_t refused_for_backlog_ = 0;  // by CheckRoom
+  int64_t refused_for_store_ = 0;
   absl::flat_hash_map<Target, Backlog> backlogs_;
 
   std::mutex stop_mutex_;  // one Stop() at a time

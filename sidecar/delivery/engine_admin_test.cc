@@ -369,5 +369,73 @@ TEST(EngineAdmin, AWatchEndsWhenItIsTakenBackOrTheEngineStops) {
   EXPECT_EQ(changes.Next().value().status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST(EngineAdmin, DescribesWhatWasAcceptedUntilItIsForgotten) {
+  EngineHarness harness;
+  const auto accepted = harness.Accept(AsyncCall());
+  harness.Succeed(harness.NextAttempt(), 201, "the answer");
+  harness.Settle();
+  const auto without = harness.Describe(accepted->id, /*content=*/false);
+  ASSERT_EQ(without->size(), 1u);
+  EXPECT_EQ((*without)[0].answer->body, "the answer");
+  EXPECT_FALSE((*without)[0].content.has_value());
+  const auto described = harness.Describe(accepted->id, /*content=*/true);
+  ASSERT_EQ(described->size(), 1u);
+  EXPECT_EQ((*described)[0].content->headers, std::string("some\0bytes", 10));
+  EXPECT_EQ((*described)[0].content->body, "the body");
+  harness.clock.Advance(absl::Hours(1));
+  harness.Settle();
+  const auto forgotten = harness.Describe(accepted->id, /*content=*/true);
+  ASSERT_EQ(forgotten->size(), 1u);
+  EXPECT_TRUE((*forgotten)[0].message.forgotten);
+  EXPECT_FALSE((*forgotten)[0].answer.has_value());
+  EXPECT_FALSE((*forgotten)[0].content.has_value());
+  EXPECT_TRUE(absl::IsNotFound(harness.Describe("nobody", true).status()));
+}
+
+TEST(EngineAdmin, DescribesTheContentOfAMessageOnce) {
+  EngineHarness harness;
+  const auto accepted = harness.Accept(Publication("topic", {"billing", "audit"}));
+  const auto described = harness.Describe(accepted->id, /*content=*/true);
+  ASSERT_EQ(described->size(), 2u);
+  EXPECT_EQ((*described)[0].content->attributes, "attributes");
+  EXPECT_FALSE((*described)[1].content.has_value());
+  const auto second = harness.Describe((*described)[1].delivery.id, /*content=*/true);
+  ASSERT_EQ(second->size(), 1u);
+  EXPECT_EQ((*second)[0].content->body, "the event");
+}
+
+TEST(EngineAdmin, EndsAFullPageByItsBytesAndMissesNothing) {
+  EngineHarness harness;
+  DeliveryFilter of_audit;
+  of_audit.target = Target{TargetKind::kSubscription, "audit"};
+  std::vector<std::string> ids;
+  for (const size_t bytes : {size_t{10}, kMaxFullBytes - 1000, size_t{2000}, 2 * kMaxFullBytes,
+                             kMaxToldBody + 1, size_t{10}, size_t{10}}) {
+    AcceptRequest request = Publication("topic", {"billing", "audit"});
+    request.message.body.assign(bytes, 'x');
+    const auto accepted = harness.Accept(std::move(request));
+    ids.push_back(harness.Get(accepted->id)->deliveries[1].id);
+  }
+  std::vector<std::string> seen;
+  std::vector<size_t> sizes;
+  ListRequest request;
+  request.filter = of_audit;
+  request.full = true;
+  do {
+    const auto page = harness.List(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    sizes.push_back(page->deliveries.size());
+    for (const ListedDelivery& listed : page->deliveries) {
+      seen.push_back(listed.delivery.id);
+      ASSERT_TRUE(listed.content.has_value());
+      const bool told = listed.content->body_bytes <= kMaxToldBody;
+      EXPECT_EQ(listed.content->body.size(), told ? listed.content->body_bytes : 0);
+    }
+    request.page_token = page->next_page_token;
+  } while (!request.page_token.empty());
+  EXPECT_EQ(seen, ids);
+  EXPECT_EQ(sizes, (std::vector<size_t>{2, 1, 1, 3}));
+}
+
 }  // namespace
 }  // namespace pillion::delivery

@@ -60,6 +60,36 @@ TEST(EngineBacklog, OfATargetHasALimitByBytesWhichOneAloneMayExceed) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("max_pending_bytes"));
 }
 
+TEST(EngineBacklog, CanBeAskedForRoomBeforehand) {
+  EngineOptions options;
+  options.max_pending = 3;
+  EngineHarness harness(options);
+  const NewDelivery two = Limited(2, 1000).deliveries[0];
+  EXPECT_TRUE(harness.engine->CheckRoom(two).ok());
+  ASSERT_TRUE(harness.Accept(Limited(2, 1000)).ok());
+  harness.Settle();
+  EXPECT_TRUE(harness.engine->CheckRoom(two).ok());
+  ASSERT_TRUE(harness.Accept(Limited(2, 1000)).ok());
+  harness.Settle();
+  const absl::Status full = harness.engine->CheckRoom(two);
+  EXPECT_EQ(full, harness.Accept(Limited(2, 1000)).status());
+  const NewDelivery another = AsyncCall("another").deliveries[0];
+  EXPECT_TRUE(harness.engine->CheckRoom(another).ok());
+  ASSERT_TRUE(harness.Accept(AsyncCall("another")).ok());
+  harness.Settle();
+  EXPECT_EQ(harness.engine->CheckRoom(another), harness.Accept(AsyncCall("another")).status());
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().rejected_by_backlog, 2);
+  EXPECT_EQ(harness.engine->stats().rejected_by_store, 2);
+  for (int i = 0; i < 3; ++i) harness.Succeed(harness.NextAttempt());
+  harness.Settle();
+  EXPECT_TRUE(harness.engine->CheckRoom(two).ok());
+  // After a restart, too.
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(harness.Accept(Limited(2, 1000)).ok());
+  harness.Restart();
+  EXPECT_FALSE(harness.engine->CheckRoom(two).ok());
+}
+
 TEST(EngineBacklog, WhenOneOfSeveralSubscriptionsIsFullNoneGetsTheMessage) {
   EngineHarness harness;
   const auto publication = [] {

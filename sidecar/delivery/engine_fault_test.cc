@@ -249,6 +249,42 @@ TEST(EngineFaults, WhatBecomesOfHeldMessagesWaitsUntilItCanBeStored) {
   });
 }
 
+TEST(EngineFaults, WhatIsDiscardedWhileTheStoreFailsIsGoneOnceItWorksAgain) {
+  InChild([] {
+    EngineHarness harness;
+    AcceptRequest request = Publication("topic", {"a", "b"});
+    request.held = true;
+    const auto held = harness.Accept(request);
+    ASSERT_EQ(harness.AttemptsWaiting(), 0u);
+    ASSERT_EQ(harness.engine->stats().pending, 2);
+    LimitFiles(kNothing);
+    harness.engine->Discard(held->id);
+    harness.Settle();
+    for (int i = 0; i < 3; ++i) {
+      harness.clock.Advance(absl::Seconds(5));
+      harness.Settle();
+    }
+    const bool kept = harness.Get(held->id).ok();
+    const EngineStats failing = harness.engine->stats();
+    LimitFiles(kUnlimited);
+    EXPECT_TRUE(kept);
+    EXPECT_EQ(failing.pending, 2);
+    EXPECT_NE(failing.last_store_error, "");
+    harness.clock.Advance(absl::Seconds(5));
+    harness.Settle();
+    EXPECT_TRUE(absl::IsNotFound(harness.Get(held->id).status()));
+    EXPECT_EQ(harness.engine->stats().pending, 0);
+    EXPECT_EQ(harness.engine->stats().accepted, 0);
+    for (const TargetBacklog& entry : harness.engine->backlogs()) {
+      EXPECT_EQ(entry.backlog.deliveries, 0) << entry.target.name;
+      EXPECT_EQ(entry.backlog.bytes, 0) << entry.target.name;
+    }
+    harness.Restart();
+    EXPECT_EQ(harness.AttemptsWaiting(), 0u);
+    EXPECT_EQ(harness.engine->stats().pending, 0);
+  });
+}
+
 TEST(EngineFaults, AnswersThatWaitForTheStoreHaveALimit) {
   InChild([] {
     EngineOptions options;

@@ -88,6 +88,12 @@ absl::StatusOr<DeliveryResult> EngineHarness::GetResult(const std::string& id) {
   return Await<DeliveryResult>([&](auto done) { engine->GetResult(id, std::move(done)); });
 }
 
+absl::StatusOr<std::vector<ListedDelivery>> EngineHarness::Describe(const std::string& id,
+                                                                    bool content) {
+  return Await<std::vector<ListedDelivery>>(
+      [&](auto done) { engine->Describe(id, content, std::move(done)); });
+}
+
 absl::StatusOr<MessageView> EngineHarness::Cancel(const std::string& id) {
   return Await<MessageView>([&](auto done) { engine->Cancel(id, std::move(done)); });
 }

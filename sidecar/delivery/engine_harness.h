@@ -69,6 +69,7 @@ class EngineHarness {
   absl::StatusOr<std::vector<Accepted>> AcceptAll(std::vector<AcceptRequest> requests);
   absl::StatusOr<MessageView> Get(const std::string& id);
   absl::StatusOr<DeliveryResult> GetResult(const std::string& id);
+  absl::StatusOr<std::vector<ListedDelivery>> Describe(const std::string& id, bool content);
   absl::StatusOr<MessageView> Cancel(const std::string& id);
   absl::StatusOr<DeliveryPage> List(ListRequest request);
   absl::StatusOr<ChangeSummary> Change(ChangeRequest request);

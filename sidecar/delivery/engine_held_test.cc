@@ -146,6 +146,108 @@ TEST(EngineHeld, ThatAnOperatorCanceledStaysCanceled) {
   EXPECT_EQ(harness.StateOf(held->id), DeliveryState::kCanceled);
 }
 
+// The id of the delivery to `subscription`.
+std::string DeliveryTo(EngineHarness& harness, const std::string& subscription,
+                       const std::string& message) {
+  const auto view = harness.Get(message);
+  for (const DeliveryView& delivery : view->deliveries) {
+    if (delivery.target.name == subscription) return delivery.id;
+  }
+  return "";
+}
+
+int64_t BacklogOf(EngineHarness& harness, const std::string& subscription) {
+  for (const TargetBacklog& entry : harness.engine->backlogs()) {
+    if (entry.target.name == subscription) return entry.backlog.deliveries;
+  }
+  return 0;
+}
+
+TEST(EngineHeld, DiscardingLeavesAloneWhatAnOperatorHasReplayed) {
+  EngineHarness harness;
+  const auto held = harness.Accept(Held({"billing", "audit"}));
+  const std::string replayed = DeliveryTo(harness, "billing", held->id);
+  ASSERT_TRUE(harness.Cancel(replayed).ok());
+  ASSERT_EQ(harness.Replay(std::vector<std::string>{replayed})->changed, 1);
+  const ClaimedDelivery attempt = harness.NextAttempt();
+  EXPECT_EQ(attempt.id, replayed);
+  harness.engine->Discard(held->id);
+  harness.Settle();
+  const auto left = harness.Get(held->id);
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_EQ(left->deliveries.size(), 1u);
+  EXPECT_EQ(left->deliveries[0].id, replayed);
+  EXPECT_EQ(BacklogOf(harness, "billing"), 1);
+  EXPECT_EQ(BacklogOf(harness, "audit"), 0);
+  harness.FailForNow(attempt);
+  harness.Succeed(harness.NextAttempt());
+  EXPECT_EQ(harness.StateOf(held->id), DeliveryState::kSucceeded);
+  EXPECT_EQ(BacklogOf(harness, "billing"), 0);
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+  harness.Restart();
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+}
+
+TEST(EngineHeld, DiscardingLeavesAloneWhatWaitsToBeMadeAgain) {
+  EngineHarness harness;
+  const auto held = harness.Accept(Held({"billing", "audit"}));
+  const std::string replayed = DeliveryTo(harness, "billing", held->id);
+  ASSERT_TRUE(harness.Cancel(replayed).ok());
+  ASSERT_EQ(harness.Replay(std::vector<std::string>{replayed})->changed, 1);
+  harness.Postpone(harness.NextAttempt(), absl::Minutes(1));
+  harness.engine->Discard(held->id);
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().pending, 1);
+  EXPECT_EQ(BacklogOf(harness, "billing"), 1);
+  harness.engine->Discard(held->id);  // there is nothing more to discard
+  harness.clock.Advance(absl::Minutes(1));
+  harness.Succeed(harness.NextAttempt());
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+  EXPECT_EQ(BacklogOf(harness, "billing"), 0);
+}
+
+TEST(EngineHeld, DiscardingKeepsWhatAnOperatorCanceled) {
+  EngineHarness harness;
+  const auto held = harness.Accept(Held({"billing", "audit"}));
+  const std::string canceled = DeliveryTo(harness, "billing", held->id);
+  ASSERT_TRUE(harness.Cancel(canceled).ok());
+  harness.engine->Discard(held->id);
+  harness.Settle();
+  const auto left = harness.Get(held->id);
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_EQ(left->deliveries.size(), 1u);
+  EXPECT_EQ(left->deliveries[0].state, DeliveryState::kCanceled);
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+  EXPECT_EQ(harness.Drop(std::vector<std::string>{canceled})->changed, 1);
+  EXPECT_TRUE(absl::IsNotFound(harness.Get(held->id).status()));
+}
+
+TEST(EngineHeld, ReleasingLeavesAloneWhatAnOperatorHasReplayed) {
+  EngineHarness harness;
+  const auto held = harness.Accept(Held({"billing", "audit"}));
+  const std::string replayed = DeliveryTo(harness, "billing", held->id);
+  ASSERT_TRUE(harness.Cancel(replayed).ok());
+  ASSERT_EQ(harness.Replay(std::vector<std::string>{replayed})->changed, 1);
+  harness.Postpone(harness.NextAttempt(), absl::Minutes(1));
+  harness.engine->Release(held->id, "");
+  EXPECT_EQ(harness.NextAttempt().target.name, "audit");
+  EXPECT_EQ(harness.AttemptsWaiting(), 0u);  // the other one rests on
+}
+
+TEST(EngineHeld, ThatIsReplayedWholeIsNobodysToDiscard) {
+  EngineHarness harness;
+  const auto held = harness.Accept(Held({"billing"}));
+  ASSERT_TRUE(harness.Cancel(held->id).ok());
+  ASSERT_EQ(harness.Replay(std::vector<std::string>{held->id})->changed, 1);
+  const ClaimedDelivery attempt = harness.NextAttempt();
+  harness.engine->Discard(held->id);
+  EXPECT_EQ(harness.StateOf(held->id), DeliveryState::kRunning);
+  harness.Succeed(attempt);
+  EXPECT_EQ(harness.StateOf(held->id), DeliveryState::kSucceeded);
+  EXPECT_EQ(harness.engine->stats().pending, 0);
+}
+
 TEST(EngineHeld, WhatIsReleasedAlreadyIsNotDiscarded) {
   EngineHarness harness;
   const auto held = harness.Accept(Held({"billing"}));

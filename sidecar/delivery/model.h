@@ -231,9 +231,19 @@ struct MessageView {
   bool final() const;  // every delivery is
 };
 
+// What a message carries: the parts of Message that a summary leaves out.
+struct Content {
+  std::string headers;
+  std::string attributes;
+  std::string body;  // empty if it is longer than it may be
+  size_t body_bytes = 0;
+};
+
 struct ListedDelivery {
   MessageSummary message;
   DeliveryView delivery;
+  std::optional<Answer> answer;    // if it was asked for, and one was kept
+  std::optional<Content> content;  // if it was asked for, and is not forgotten
 };
 
 // Absent fields match everything; texts match whole.

@@ -83,10 +83,12 @@ struct ListRequest {
   DeliveryFilter filter;
   std::string page_token;  // of the page before; empty: from the beginning
   size_t limit = 100;      // 1 to 1000
+  bool full = false;       // with answers and contents
 };
 
 // In order of acceptance. May have fewer than were asked for while there is a next page: one page
-// looks at no more than kMaxScanned rows.
+// looks at no more than kMaxScanned rows, and has no more than kMaxFullBytes of answers and
+// contents.
 struct DeliveryPage {
   std::vector<ListedDelivery> deliveries;
   std::string next_page_token;  // empty: this was the last page
@@ -96,6 +98,11 @@ struct DeliveryPage {
 // again with the token: so nobody's request occupies the engine for long.
 inline constexpr size_t kMaxScanned = 65536;
 inline constexpr size_t kMaxChanged = 4096;
+// Of the answers and contents in one page of a full list, unless the first alone has more: well
+// below the 4 MiB that gRPC's clients take by default.
+inline constexpr size_t kMaxFullBytes = 2 << 20;
+// A longer body is left out of what is told of a delivery.
+inline constexpr size_t kMaxToldBody = 16 << 20;
 
 // Deliveries by their ids (a message's id stands for all of its deliveries), or all that match.
 using DeliverySelection = std::variant<std::vector<std::string>, DeliveryFilter>;

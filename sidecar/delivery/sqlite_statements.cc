@@ -172,6 +172,9 @@ constexpr Source kSources[] = {
      " JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.ordinal > 0 AND d.id = ?"},
     {&S::read_result, "SELECT status, headers, body FROM result WHERE seq = ?"},
+    {&S::read_content,
+     "SELECT headers, attributes, CASE WHEN length(body) <= ?2 THEN body ELSE x'' END, length(body)"
+     " FROM message WHERE seq = ?1 AND NOT forgotten"},
     {&S::scan_all,
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS " FROM delivery d"
      " CROSS JOIN target t ON t.id = d.target CROSS JOIN message m ON m.seq = d.seq - d.ordinal"

@@ -24,7 +24,7 @@ struct SqliteStatements {
   Statement still_needed, count_failed, delete_message, delete_deliveries, delete_results,
       delete_delivery;
   Statement next_undelivered_deadline, forget_undelivered;
-  Statement find_message, find_deliveries, find_delivery, read_result;
+  Statement find_message, find_deliveries, find_delivery, read_result, read_content;
   Statement scan_all, scan_dead, count_unfinished, counts_dead;
 };
 

@@ -98,6 +98,8 @@ class SqliteStore : public Store {
 
   absl::StatusOr<std::optional<StoredMessage>> Find(std::string_view id) override;
   absl::StatusOr<std::optional<StoredResult>> FindResult(std::string_view id) override;
+  absl::StatusOr<std::optional<Answer>> ReadAnswer(RowId delivery) override;
+  absl::StatusOr<std::optional<Content>> ReadContent(RowId message, size_t max_body) override;
   absl::StatusOr<ScanPage> Scan(const DeliveryFilter& filter, RowId after, size_t limit,
                                 size_t scan_limit) override;
   absl::StatusOr<StoreCounts> Counts() override;

@@ -1,4 +1,7 @@
 // Held messages: stored, and not to be delivered before it is known whether they happened.
+//
+// An operator may have canceled some deliveries of a message meanwhile, and may have replayed them:
+// those are ordinary ones, and what becomes of the held ones is no business of theirs.
 #include <algorithm>
 #include <utility>
 
@@ -53,17 +56,19 @@ absl::StatusOr<std::optional<std::vector<TargetDue>>> SqliteStore::Release(
 absl::StatusOr<int64_t> SqliteStore::Discard(std::string_view message_id) {
   PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, FindMessage(message_id));
   if (!message.has_value() || !IsHeld(*message)) return 0;
+  const int64_t held = CountHeld(*message);
+  const bool whole = held == static_cast<int64_t>(message->deliveries.size());
   Ending dropped;
   dropped.state = DeliveryState::kCanceled;
   for (const StoredDelivery& delivery : message->deliveries) {
-    if (delivery.view.held) PILLION_RETURN_IF_ERROR(Finish(delivery.ref, dropped).status());
+    if (!delivery.view.held) continue;
+    PILLION_RETURN_IF_ERROR(Finish(delivery.ref, dropped).status());
+    PILLION_RETURN_IF_ERROR(
+        Query(database_, statements_->delete_delivery).Int(delivery.ref.row).Run());
   }
-  std::optional<MessageRange> range = MessageRange{message->row, message->row};
-  if (!message->deliveries.empty()) {
-    PILLION_ASSIGN_OR_RETURN(range, RangeOf(message->deliveries[0].ref.row));
-  }
-  if (range.has_value()) PILLION_RETURN_IF_ERROR(DeleteMessage(*range).status());
-  return CountHeld(*message);
+  if (whole)
+    PILLION_RETURN_IF_ERROR(Query(database_, statements_->delete_message).Int(message->row).Run());
+  return held;
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteStore::HeldMessages() {

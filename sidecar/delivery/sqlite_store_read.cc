@@ -109,13 +109,25 @@ absl::StatusOr<std::optional<StoredResult>> SqliteStore::FindResult(std::string_
   // A message with several deliveries has several results, each under its delivery's id.
   if (!message.has_value() || message->deliveries.size() != 1) return std::nullopt;
   StoredResult result;
-  Query query(database_, statements_->read_result);
-  PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(message->deliveries[0].ref.row).Next());
-  if (found) {
-    result.answer = Answer{static_cast<int>(query.GetInt(0)), query.GetText(1), query.GetText(2)};
-  }
+  PILLION_ASSIGN_OR_RETURN(result.answer, ReadAnswer(message->deliveries[0].ref.row));
   result.message = *std::move(message);
   return result;
+}
+
+absl::StatusOr<std::optional<Answer>> SqliteStore::ReadAnswer(RowId delivery) {
+  Query query(database_, statements_->read_result);
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Int(delivery).Next());
+  if (!found) return std::nullopt;
+  return Answer{static_cast<int>(query.GetInt(0)), query.GetText(1), query.GetText(2)};
+}
+
+absl::StatusOr<std::optional<Content>> SqliteStore::ReadContent(RowId message, size_t max_body) {
+  Query query(database_, statements_->read_content);
+  query.Int(message).Int(static_cast<int64_t>(max_body));
+  PILLION_ASSIGN_OR_RETURN(const bool found, query.Next());
+  if (!found) return std::nullopt;
+  return Content{query.GetText(0), query.GetText(1), query.GetText(2),
+                 static_cast<size_t>(query.GetInt(3))};
 }
 
 absl::StatusOr<ScanPage> SqliteStore::Scan(const DeliveryFilter& filter, RowId after, size_t limit,

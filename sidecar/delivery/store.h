@@ -199,11 +199,12 @@ class Store {
   // The held deliveries of the message become due at `now`, or when their delay is over, or go
   // behind those of their keys that were accepted before or are under way. Its attributes become
   // `attributes`, unless those are empty. Returns the targets of what is due, and when; nothing if
-  // it is unknown or not held.
+  // it is unknown or none of its deliveries is held (any more).
   virtual absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
                                                                         std::string_view attributes,
                                                                         absl::Time now) = 0;
-  // Deletes a held message; no other. Returns how many of its deliveries were held.
+  // Deletes the held deliveries of the message, and the message unless it has others: those that
+  // were canceled while they were held, and perhaps replayed. Returns how many were held.
   virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
 
   // --- Scheduling ---
@@ -256,6 +257,10 @@ class Store {
   // By the id of a message (with all deliveries) or of a delivery (with that one).
   virtual absl::StatusOr<std::optional<StoredMessage>> Find(std::string_view id) = 0;
   virtual absl::StatusOr<std::optional<StoredResult>> FindResult(std::string_view id) = 0;
+  // Of what Find or Scan has just returned: the answer that was kept of a delivery; what a message
+  // carries, nothing if it is forgotten, without a body of more than `max_body` bytes.
+  virtual absl::StatusOr<std::optional<Answer>> ReadAnswer(RowId delivery) = 0;
+  virtual absl::StatusOr<std::optional<Content>> ReadContent(RowId message, size_t max_body) = 0;
   // In order of acceptance, those after `after` that match. Looks at no more than `scan_limit`
   // rows.
   virtual absl::StatusOr<ScanPage> Scan(const DeliveryFilter& filter, RowId after, size_t limit,

@@ -91,6 +91,7 @@ class Worker {
   struct ListJob {
     ListCommand command;
     size_t scanned = 0;
+    size_t bytes = 0;  // of a full one's answers and contents
     DeliveryPage page;
   };
   // A cluster whose deliveries need not rest any longer.
@@ -159,9 +160,11 @@ class Worker {
   bool ServeRead(Command& command);
   absl::StatusOr<MessageView> View(const std::string& id);
   absl::StatusOr<DeliveryResult> Result(const std::string& id);
+  absl::StatusOr<std::vector<ListedDelivery>> Describe(const DescribeCommand& command);
   void ServeWatch(WatchCommand& command);
   void ServeList(ListCommand& command);
   void RunListJob();
+  absl::StatusOr<bool> AddToList(ListJob& job);
 
   // worker_change.cc: what changes many deliveries at once, in steps: hurry, replay, cancel, drop
   void AddHurryJob(HurryCommand command);

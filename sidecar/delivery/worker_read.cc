@@ -11,8 +11,9 @@ namespace pillion::delivery {
 namespace {
 
 constexpr size_t kMaxPage = 1000;
-// Rows that a list looks at between two commits.
+// Rows that a list looks at between two commits, and deliveries that it reads whole.
 constexpr size_t kScanAtOnce = 2048;
+constexpr size_t kFullAtOnce = 64;
 
 absl::Status UnknownId(const std::string& id) {
   return absl::NotFoundError(absl::StrCat("nothing with the id '", id, "' is known (any more)"));
@@ -27,6 +28,25 @@ MessageView ToView(StoredMessage stored) {
   return view;
 }
 
+// Reads what a list does without.
+absl::Status Fill(Store& store, const StoredMessage& stored, const StoredDelivery& delivery,
+                  bool content, ListedDelivery& listed) {
+  PILLION_ASSIGN_OR_RETURN(listed.answer, store.ReadAnswer(delivery.ref.row));
+  if (!content) return absl::OkStatus();
+  PILLION_ASSIGN_OR_RETURN(listed.content, store.ReadContent(stored.row, kMaxToldBody));
+  return absl::OkStatus();
+}
+
+size_t BytesOf(const ListedDelivery& listed) {
+  size_t bytes = 0;
+  if (listed.answer) bytes += listed.answer->headers.size() + listed.answer->body.size();
+  if (listed.content) {
+    bytes += listed.content->headers.size() + listed.content->attributes.size() +
+             listed.content->body.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 bool Worker::ServeRead(Command& command) {
@@ -34,6 +54,8 @@ bool Worker::ServeRead(Command& command) {
     get->done(View(get->id));
   } else if (auto* result = std::get_if<GetResultCommand>(&command)) {
     result->done(Result(result->id));
+  } else if (auto* describe = std::get_if<DescribeCommand>(&command)) {
+    describe->done(Describe(*describe));
   } else if (auto* watch = std::get_if<WatchCommand>(&command)) {
     ServeWatch(*watch);
   } else if (auto* unwatch = std::get_if<UnwatchCommand>(&command)) {
@@ -70,6 +92,21 @@ absl::StatusOr<DeliveryResult> Worker::Result(const std::string& id) {
         result.view.message.forgotten ? Availability::kForgotten : Availability::kNoAnswer;
   }
   return result;
+}
+
+absl::StatusOr<std::vector<ListedDelivery>> Worker::Describe(const DescribeCommand& command) {
+  if (!IsUlid(command.id)) return UnknownId(command.id);
+  PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> stored, store_->Find(command.id));
+  if (!stored.has_value()) return UnknownId(command.id);
+  std::vector<ListedDelivery> described;
+  for (const StoredDelivery& delivery : stored->deliveries) {
+    const bool content = command.content && described.empty();
+    ListedDelivery& listed = described.emplace_back();
+    listed.message = stored->summary;
+    listed.delivery = delivery.view;
+    PILLION_RETURN_IF_ERROR(Fill(*store_, *stored, delivery, content, listed));
+  }
+  return described;
 }
 
 // --- Watches ---
@@ -112,26 +149,47 @@ void Worker::ServeList(ListCommand& command) {
 void Worker::RunListJob() {
   ListJob job = std::move(list_jobs_.front());
   list_jobs_.pop_front();
-  const ListRequest& request = job.command.request;
-  absl::StatusOr<ScanPage> scanned = store_->Scan(
-      request.filter, job.command.after, request.limit - job.page.deliveries.size(), kScanAtOnce);
-  if (!scanned.ok()) {
-    job.command.done(std::move(scanned).status());
-    return;
-  }
-  job.command.after = scanned->scanned_to;
-  job.scanned += kScanAtOnce;
-  for (StoredMessage& stored : scanned->found) {
-    job.page.deliveries.push_back(
-        {std::move(stored.summary), std::move(stored.deliveries[0].view)});
-  }
-  const bool full = job.page.deliveries.size() >= request.limit || job.scanned >= kMaxScanned;
-  if (!full && !scanned->end) {
+  const absl::StatusOr<bool> over = AddToList(job);
+  if (!over.ok()) {
+    job.command.done(over.status());
+  } else if (*over) {
+    job.command.done(std::move(job.page));
+  } else {
     list_jobs_.push_back(std::move(job));
-    return;
   }
-  if (!scanned->end) job.page.next_page_token = absl::StrCat(job.command.after);
-  job.command.done(std::move(job.page));
+}
+
+// Whether the page is done.
+absl::StatusOr<bool> Worker::AddToList(ListJob& job) {
+  const ListRequest& request = job.command.request;
+  std::vector<ListedDelivery>& page = job.page.deliveries;
+  const size_t wanted = request.limit - page.size();
+  PILLION_ASSIGN_OR_RETURN(
+      ScanPage scanned,
+      store_->Scan(request.filter, job.command.after,
+                   request.full ? std::min(wanted, kFullAtOnce) : wanted, kScanAtOnce));
+  job.scanned += kScanAtOnce;
+  for (StoredMessage& stored : scanned.found) {
+    StoredDelivery& delivery = stored.deliveries[0];
+    ListedDelivery listed;
+    if (request.full) {
+      PILLION_RETURN_IF_ERROR(Fill(*store_, stored, delivery, /*content=*/true, listed));
+      job.bytes += BytesOf(listed);
+      if (job.bytes > kMaxFullBytes && !page.empty()) {
+        job.page.next_page_token = absl::StrCat(job.command.after);
+        return true;
+      }
+    }
+    job.command.after = delivery.ref.row;
+    listed.message = std::move(stored.summary);
+    listed.delivery = std::move(delivery.view);
+    page.push_back(std::move(listed));
+  }
+  job.command.after = scanned.scanned_to;
+  if (scanned.end) return true;
+  if (page.size() < request.limit && job.scanned < kMaxScanned) return false;
+  job.page.next_page_token = absl::StrCat(job.command.after);
+  return true;
 }
 
 }  // namespace pillion::delivery

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/backoff.h"
+#include "sidecar/delivery/room.h"
 #include "sidecar/delivery/status_macros.h"
 #include "sidecar/delivery/ulid.h"
 #include "sidecar/delivery/worker.h"
@@ -31,20 +32,6 @@ Ending EndingAs(DeliveryState state) {
   Ending ending;
   ending.state = state;
   return ending;
-}
-
-// Whether the target may have one more, of so many bytes.
-absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog& limit,
-                     int64_t bytes) {
-  const bool too_many_bytes = backlog.deliveries > 0 && bytes > limit.bytes - backlog.bytes;
-  if (backlog.deliveries < limit.deliveries && !too_many_bytes) return absl::OkStatus();
-  const char* const kind = target.kind == TargetKind::kRoute      ? "route"
-                           : target.kind == TargetKind::kCallback ? "callback"
-                                                                  : "subscription";
-  return absl::FailedPreconditionError(
-      absl::StrCat(kind, " '", target.name, "' has ", backlog.deliveries, " deliveries with ",
-                   backlog.bytes, " bytes on their way already, as many as ",
-                   too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
 }
 
 // A reply that waits for the commit: `reply`, or the error that prevented it.
@@ -153,9 +140,8 @@ absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::St
   const bool too_many = pending > options_.max_pending;
   if (too_many || *effects_.store_bytes + all.bytes > options_.max_store_bytes) {
     ++effects_.counts.rejected_by_store;
-    refusal = absl::ResourceExhaustedError(
-        absl::StrCat("the store is full, as store.", too_many ? "max_pending" : "max_bytes", " of ",
-                     too_many ? options_.max_pending : options_.max_store_bytes, " says"));
+    refusal = too_many ? StoreIsFull("max_pending", options_.max_pending)
+                       : StoreIsFull("max_bytes", options_.max_store_bytes);
     return absl::OkStatus();
   }
   *effects_.store_bytes += all.bytes;

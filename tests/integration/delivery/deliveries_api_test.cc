@@ -3,10 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
@@ -22,7 +25,7 @@ constexpr char kDeliveries[] = "/.pillion/deliveries";
 constexpr char kApi[] = "api: { address: 127.0.0.1:0 }\n";
 
 // POST /TOPIC publishes; what goes to `no` is refused by its subscriber, for good. /report is
-// asynchronous.
+// asynchronous, and so is /long, which is followed and whose end is told.
 std::string Policy(const Origin& origin) {
   return absl::Substitute(R"(
 clusters:
@@ -32,10 +35,21 @@ virtual_hosts:
   domains: [shop]
   routes:
   - { match: { path: /yes }, publish: { topic: "yes" } }
+  - { match: { path: /both }, publish: { topic: "both" } }
+  - { match: { path: /vast }, publish: { topic: "yes", max_request_bytes: 32MiB } }
   - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
   - { name: report, match: { path: /report }, async: { cluster: hub } }
+  - name: long
+    match: { path: /long }
+    async:
+      cluster: hub
+      follow_status: true
+      retry_policy: { retry_back_off: { base_interval: 10ms, max_interval: 10ms } }
+      callback: { cluster: hub, path: /told, secret_file: /nowhere }
 subscriptions:
 - { name: on-yes, topic: "yes", cluster: hub, path: /yes }
+- { name: on-both, topic: "both", cluster: hub, path: /yes }
+- { name: on-both-too, topic: "both", cluster: hub, path: /yes }
 - { name: on-no, topic: "no", cluster: hub, path: /no }
 )",
                           origin.port());
@@ -69,11 +83,24 @@ class DeliveriesApi : public testing::Test {
         grpc::CreateChannel("127.0.0.1:" + *port, grpc::InsecureChannelCredentials()));
   }
 
-  Gate gate_;
-  Origin origin_{[this](const Request& request) {
+  Response Answer(const Request& request) {
     if (request.target == "/report") gate_.Wait();
+    if (request.target == "/long") {
+      return Response{.status = 202, .headers = {{"Location", "/work"}}};
+    }
+    if (request.target == "/work") {
+      const char* const state = work_is_done_ ? "succeeded" : "running";
+      return Response{
+          .status = 200,
+          .headers = {{"Content-Type", "application/json"}, {"Set-Cookie", "session=hush"}},
+          .body = absl::Substitute(R"({"status":"$0","percentComplete":40})", state)};
+    }
     return YesOrNo(request);
-  }};
+  }
+
+  Gate gate_;
+  std::atomic<bool> work_is_done_ = false;
+  Origin origin_{[this](const Request& request) { return Answer(request); }};
   Gate::AtEnd open_{gate_};
   mutable SidecarProcess sidecar_{Policy(origin_), "", {"", kApi}};
 };
@@ -100,6 +127,7 @@ TEST_F(DeliveriesApi, SaysWhatIsWrongWithAQueryAndWhatWouldBeRight) {
   const std::pair<std::string, std::string> cases[] = {
       {"?state=odd", "state 'odd' is not one of pending, running, "},
       {"?colour=red", "there is no parameter 'colour'; there are page_size, "},
+      {"?view=odd", "view 'odd' is not one of basic, full"},
       {"?page_size=1001", "page_size 1001: give a number from 1 to 1000"},
       {"?created_after=now", "created_after 'now' is not a time such as 2026-01-31T12:00:00Z"},
       {"?route=a/b&subscription=c", "no delivery has a route and a subscription"},
@@ -139,6 +167,7 @@ TEST_F(DeliveriesApi, AnswersWhatIsNotThereWith404AndAWrongMethodWith405) {
   EXPECT_EQ(sidecar_.Admin("GET", unknown).status, 404);
   EXPECT_EQ(sidecar_.Admin("GET", absl::StrCat(kDeliveries, "/a/b")).status, 404);
   EXPECT_EQ(sidecar_.Admin("POST", absl::StrCat(kDeliveries, ":burn"), "{}").status, 404);
+  EXPECT_EQ(sidecar_.Admin("GET", absl::StrCat(unknown, "?colour=red")).status, 400);
   EXPECT_EQ(sidecar_.Admin("DELETE", kDeliveries).status, 405);
   EXPECT_EQ(sidecar_.Admin("GET", absl::StrCat(kDeliveries, ":drop")).Header("allow"), "POST");
 }
@@ -186,6 +215,134 @@ TEST_F(DeliveriesApi, SaysTheSameOverGrpcAsOverRest) {
   EXPECT_EQ(Json::parse(json), Get("/" + id));
 }
 
+TEST_F(DeliveriesApi, SaysHowFarFollowedWorkIsAndWhichMessageTellsOfItsEnd) {
+  const Response accepted = sidecar_.Call("POST", "http://shop/long", "{}");
+  const std::string id = ParseJson(accepted).value("id", "");
+  const auto show = [&] { return Get("/" + id)["deliveries"][0]; };
+  ASSERT_TRUE(Eventually([&] { return show().value("percentComplete", 0) == 40; })) << show();
+  EXPECT_EQ(show().value("continues", false), true);
+  EXPECT_EQ(Get("?route=shop/long")["deliveries"][0].value("percentComplete", 0), 40);
+  EXPECT_FALSE(show().contains("callbackId"));
+
+  work_is_done_ = true;
+  ASSERT_EQ(sidecar_.AwaitFinal(accepted).value("status", ""), "succeeded");
+  EXPECT_EQ(show().value("continues", true), false);
+  EXPECT_EQ(show().value("percentComplete", 0), 100);
+  const std::string callback = show().value("callbackId", "");
+  const Json told = Get("/" + callback)["deliveries"];
+  ASSERT_EQ(told.size(), 1u) << callback;
+  EXPECT_EQ(told[0].value("kind", ""), "CALLBACK");
+  EXPECT_EQ(told[0].value("messageId", ""), callback);
+}
+
+TEST_F(DeliveriesApi, HasThePayloadIfItIsAskedForInFull) {
+  const std::string event = Fail({{"Content-Type", "text/plain"}, {"X-Key", "k"}});
+  EXPECT_FALSE(Get("/" + event)["deliveries"][0].contains("payload"));
+  EXPECT_FALSE(Get("?view=basic")["deliveries"][0].contains("payload"));
+  EXPECT_FALSE(Get("")["deliveries"][0].contains("answer"));
+  const Json full = Get("/" + event + "?view=full");
+  EXPECT_EQ(Get("?view=FULL"), (Json{{"deliveries", full["deliveries"]}, {"nextPageToken", ""}}));
+  const Json payload = full["deliveries"][0]["payload"];
+  EXPECT_EQ(payload.value("body", ""), "x");
+  EXPECT_EQ(payload.value("bodyBytes", 0), 1);
+  EXPECT_EQ(payload["headers"], Json::array());
+  const Json attributes = payload["attributes"];
+  EXPECT_EQ(attributes.value("specversion", ""), "1.0");
+  EXPECT_EQ(attributes.value("type", ""), "no");
+  EXPECT_EQ(attributes.value("source", ""), "/services/web");
+  EXPECT_EQ(attributes.value("partitionkey", ""), "k");
+  EXPECT_EQ(attributes.value("datacontenttype", ""), "text/plain");
+  EXPECT_EQ(attributes.value("id", ""), full["deliveries"][0].value("messageId", "?"));
+  EXPECT_EQ(attributes.value("time", ""), full["deliveries"][0].value("createdAt", "?"));
+
+  const auto stub = Connect();
+  grpc::ClientContext context;
+  api::v1::GetDeliveryRequest get;
+  get.set_id(event);
+  get.set_view(api::v1::Delivery::FULL);
+  api::v1::GetDeliveryResponse got;
+  ASSERT_TRUE(stub->GetDelivery(&context, get, &got).ok());
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  ASSERT_TRUE(google::protobuf::util::MessageToJsonString(got, &json, options).ok());
+  EXPECT_EQ(Json::parse(json), full);
+}
+
+TEST_F(DeliveriesApi, HasTheCallersHeadersWithoutWhatGivesAccess) {
+  work_is_done_ = true;
+  const std::string bytes("\xFF\x00\x01", 3);
+  const Response accepted =
+      sidecar_.Call("POST", "http://shop/long?a=1", bytes,
+                    {{"Authorization", "Bearer hush"}, {"X-Api-Key", "hush"}, {"X-Tier", "gold"}});
+  ASSERT_EQ(sidecar_.AwaitFinal(accepted).value("status", ""), "succeeded");
+  const Response full = sidecar_.Admin(
+      "GET", absl::StrCat(kDeliveries, "/", ParseJson(accepted).value("id", ""), "?view=full"));
+  EXPECT_FALSE(absl::StrContains(full.body, "hush")) << full.body;
+  const Json delivery = ParseJson(full)["deliveries"][0];
+  const Json payload = delivery["payload"];
+  EXPECT_EQ(delivery.value("path", ""), "/long?a=1");
+  EXPECT_EQ(payload.value("bodyBase64", ""), "/wAB");
+  EXPECT_FALSE(payload.contains("body"));
+  EXPECT_EQ(payload["attributes"], Json::object());
+  std::map<std::string, std::string> headers;
+  for (const Json& header : payload["headers"]) {
+    headers[absl::AsciiStrToLower(header.value("name", ""))] = header.value("value", "");
+  }
+  EXPECT_EQ(headers["authorization"], "[redacted]");
+  EXPECT_EQ(headers["x-api-key"], "[redacted]");
+  EXPECT_EQ(headers["x-tier"], "gold");
+}
+
+TEST_F(DeliveriesApi, GivesThePayloadOfSeveralDeliveriesOfAMessageOnce) {
+  const Response accepted = sidecar_.Call("POST", "http://shop/both", "for both");
+  const std::string id = ParseJson(accepted).value("id", "");
+  sidecar_.AwaitFinal(accepted);
+  const Json deliveries = Get("/" + id + "?view=full")["deliveries"];
+  ASSERT_EQ(deliveries.size(), 2u);
+  EXPECT_EQ(deliveries[0]["payload"].value("body", ""), "for both");
+  EXPECT_FALSE(deliveries[1].contains("payload"));
+  for (const Json& delivery : Get("?view=full")["deliveries"]) {
+    EXPECT_EQ(delivery["payload"].value("body", ""), "for both");
+  }
+}
+
+TEST_F(DeliveriesApi, GivesNoMoreThanTwoMebibytesInAPageOfFullDeliveries) {
+  const std::string large(900'000, 'x');
+  const std::string huge(3'000'000, 'x');
+  std::vector<std::string> ids;
+  for (const std::string* body : {&large, &large, &large, &huge, &large}) {
+    const Response accepted = sidecar_.Call("POST", "http://shop/no", *body);
+    ids.push_back(sidecar_.AwaitFinal(accepted)["deliveries"][0].value("id", ""));
+  }
+  std::vector<std::string> seen;
+  std::vector<size_t> sizes;
+  std::string token;
+  do {
+    const Json page = Get("?view=full&page_token=" + token);
+    ASSERT_TRUE(page.is_object());
+    sizes.push_back(page["deliveries"].size());
+    for (const Json& delivery : page["deliveries"]) {
+      seen.push_back(delivery.value("id", ""));
+      EXPECT_EQ(delivery["payload"].value("body", "").size(),
+                delivery["payload"].value("bodyBytes", 0u));
+    }
+    token = page.value("nextPageToken", "");
+  } while (!token.empty());
+  EXPECT_EQ(seen, ids);
+  EXPECT_EQ(sizes, (std::vector<size_t>{2, 1, 1, 1}));
+}
+
+TEST_F(DeliveriesApi, LeavesOutABodyThatIsTooLongToTell) {
+  const Response accepted =
+      sidecar_.Call("POST", "http://shop/vast", std::string((16 << 20) + 1, 'x'));
+  ASSERT_EQ(accepted.status, 202);
+  sidecar_.AwaitFinal(accepted);
+  const Json payload = Get("?view=full")["deliveries"][0]["payload"];
+  EXPECT_FALSE(payload.contains("body"));
+  EXPECT_EQ(payload.value("bodyBytes", 0), (16 << 20) + 1);
+}
+
 TEST_F(DeliveriesApi, ChangesOverGrpcAndSaysWhatIsWrong) {
   const std::string id = Fail();
   const auto stub = Connect();
@@ -203,6 +360,15 @@ TEST_F(DeliveriesApi, ChangesOverGrpcAndSaysWhatIsWrong) {
     api::v1::ListDeliveriesResponse response;
     const grpc::Status status = stub->ListDeliveries(&context, request, &response);
     EXPECT_EQ(status.error_message(), "filter.kind: 77 is no value of this enum");
+  }
+  {
+    grpc::ClientContext context;
+    api::v1::GetDeliveryRequest request;
+    request.set_id(id);
+    request.set_view(static_cast<api::v1::Delivery::View>(77));
+    api::v1::GetDeliveryResponse response;
+    const grpc::Status status = stub->GetDelivery(&context, request, &response);
+    EXPECT_EQ(status.error_message(), "view: 77 is no value of this enum");
   }
   {
     grpc::ClientContext context;

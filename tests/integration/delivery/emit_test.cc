@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/substitute.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
@@ -52,6 +54,13 @@ std::vector<std::string> Topics(const Origin& hub) {
 size_t Stored(const SidecarProcess& sidecar) {
   return ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size();
 }
+
+bool MetricsSay(const SidecarProcess& sidecar, const std::string& line) {
+  return Eventually([&] {
+    return absl::StrContains(sidecar.Admin("GET", "/stats/prometheus").body, line + "\n");
+  });
+}
+constexpr char kOneWaits[] = "pillion_delivery_backlog{kind=\"subscription\",target=\"hub\"} 1";
 
 TEST(Emit, TellsOfASuccessWithoutItsPayload) {
   Origin upstream(AsAsked);
@@ -104,6 +113,42 @@ TEST(Emit, IsDurableBeforeTheCallerHasItsAnswer) {
   ASSERT_TRUE(sidecar.Start().ok());
   ASSERT_TRUE(hub.WaitForRequests(1));
   EXPECT_EQ(Topics(hub), std::vector<std::string>{"order.changed"});
+}
+
+TEST(Emit, RefusesACallBeforeItIsForwardedIfASubscriptionHasNoRoomForItsEvent) {
+  Origin upstream(AsAsked);
+  const int nobody = FreePort();
+  SidecarProcess sidecar(absl::StrReplaceAll(
+      Policy(upstream.port(), nobody), {{"cluster: hub\n", "cluster: hub\n  max_pending: 1\n"}}));
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_EQ(sidecar.Call("POST", "http://orders/201").status, 201);
+  ASSERT_TRUE(MetricsSay(sidecar, kOneWaits));
+  const Response refused = sidecar.Call("POST", "http://orders/201");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.Header("pillion-flag"), "UO");
+  EXPECT_EQ(refused.Header("retry-after"), "5");
+  EXPECT_TRUE(absl::StrContains(refused.body, "subscription 'hub'")) << refused.body;
+  EXPECT_EQ(upstream.request_count(), 1u);
+  EXPECT_TRUE(MetricsSay(sidecar, "pillion_delivery_rejected_total{reason=\"backlog\"} 1"));
+  // What announces nothing goes through.
+  EXPECT_EQ(sidecar.Call("GET", "http://orders/200").status, 200);
+  Origin hub([](const Request&) { return Response{.status = 204}; });
+  ASSERT_TRUE(sidecar.EditPolicy(Policy(upstream.port(), hub.port())).ok());
+  ASSERT_TRUE(hub.WaitForRequests(1));
+  EXPECT_TRUE(Eventually([&] { return sidecar.Call("POST", "http://orders/201").status == 201; }));
+}
+
+TEST(Emit, RefusesACallBeforeItIsForwardedIfTheStoreHasNoRoomForItsEvent) {
+  Origin upstream(AsAsked);
+  SidecarProcess sidecar(Policy(upstream.port(), FreePort()), "", {.store = ", max_pending: 1"});
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_EQ(sidecar.Call("POST", "http://orders/201").status, 201);
+  ASSERT_TRUE(MetricsSay(sidecar, kOneWaits));
+  const Response refused = sidecar.Call("POST", "http://orders/201");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.Header("pillion-flag"), "OM");
+  EXPECT_TRUE(absl::StrContains(refused.body, "store.max_pending")) << refused.body;
+  EXPECT_EQ(upstream.request_count(), 1u);
 }
 
 }  // namespace

@@ -30,6 +30,12 @@ virtual_hosts:
   domains: [shop]
   routes:
   - { match: { path: /yes }, publish: { topic: "yes" } }
+  - name: long
+    match: { prefix: /long }
+    async:
+      cluster: hub
+      follow_status: true
+      retry_policy: { retry_back_off: { base_interval: 10ms, max_interval: 10ms } }
   - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
 subscriptions:
 - { name: on-yes, topic: "yes", cluster: hub, path: /yes }
@@ -38,7 +44,14 @@ subscriptions:
                           origin.port());
 }
 
+// What is long takes for ever.
 Response YesOrNo(const Request& request) {
+  if (request.target == "/long") {
+    return Response{.status = 202, .headers = {{"Location", "/long/status"}}};
+  }
+  if (request.target == "/long/status") {
+    return Response{.status = 202, .body = R"({"percentComplete": 40})"};
+  }
   return Response{.status = request.target == "/no" ? 422 : 200};
 }
 
@@ -101,6 +114,16 @@ TEST_F(PillionctlDeliveries, ListsALineForEachAndSaysHowToGoOn) {
   EXPECT_EQ(Ctl(sidecar_, {"list", "--key", "k7"}).out, "no delivery matches\n");
 }
 
+TEST_F(PillionctlDeliveries, SaysHowFarFollowedWorkIs) {
+  const std::string id = ParseJson(sidecar_.Call("POST", "http://shop/long")).value("id", "");
+  EXPECT_TRUE(Eventually(
+      [&] { return absl::StrContains(Ctl(sidecar_, {"list"}).out, " works on, 40 %\n"); }));
+  const Json json = Json::parse(Ctl(sidecar_, {"show", id}).out, nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json["deliveries"][0].value("continues", false), true);
+  EXPECT_EQ(json["deliveries"][0].value("percentComplete", 0), 40);
+}
+
 TEST_F(PillionctlDeliveries, ShowsReplaysCancelsAndDrops) {
   const std::string id = Fail();
   const Finished shown = Ctl(sidecar_, {"show", id});
@@ -132,7 +155,27 @@ TEST_F(PillionctlDeliveries, ExportsALineOfJsonForEach) {
     ASSERT_TRUE(line.is_object()) << lines[i];
     EXPECT_EQ(line.value("id", ""), ids[i]);
     EXPECT_EQ(line.value("state", ""), "FAILED");
+    EXPECT_FALSE(line.contains("payload"));
   }
+}
+
+TEST_F(PillionctlDeliveries, ExportsAndShowsThePayloadOnRequest) {
+  const std::string id = Fail({{"Content-Type", "text/plain"}});
+  Fail();
+  const Finished exported = Ctl(sidecar_, {"export", "--state", "failed", "--payload"});
+  EXPECT_EQ(exported.status, ExitStatus::Code(0));
+  const std::vector<std::string> lines = LinesOf(exported.out);
+  ASSERT_EQ(lines.size(), 2u) << exported.output;
+  const Json line = Json::parse(lines[0], nullptr, false);
+  ASSERT_TRUE(line.is_object()) << lines[0];
+  EXPECT_EQ(line.value("method", ""), "POST");
+  EXPECT_EQ(line.value("path", ""), "/no");
+  EXPECT_EQ(line["payload"].value("body", ""), "x");
+  EXPECT_EQ(line["payload"]["attributes"].value("datacontenttype", ""), "text/plain");
+  EXPECT_EQ(line["answer"].value("status", 0), 422);
+  const Json shown = Json::parse(Ctl(sidecar_, {"show", id, "--payload"}).out, nullptr, false);
+  ASSERT_TRUE(shown.is_object());
+  EXPECT_EQ(shown["deliveries"][0], line);
 }
 
 TEST_F(PillionctlDeliveries, SaysWhatIsWrongAndDoesNothing) {

@@ -1,0 +1,38 @@
+#include "sidecar/delivery/room.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace pillion::delivery {
+namespace {
+
+const char* NameOf(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kRoute:
+      return "route";
+    case TargetKind::kSubscription:
+      return "subscription";
+    case TargetKind::kCallback:
+      return "callback";
+  }
+  return "target";
+}
+
+}  // namespace
+
+absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog& limit,
+                     int64_t bytes) {
+  const bool too_many_bytes = backlog.deliveries > 0 && bytes > limit.bytes - backlog.bytes;
+  if (backlog.deliveries < limit.deliveries && !too_many_bytes) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(NameOf(target.kind), " '", target.name, "' has ", backlog.deliveries,
+                   " deliveries with ", backlog.bytes, " bytes on their way already, as many as ",
+                   too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
+}
+
+absl::Status StoreIsFull(std::string_view option, int64_t limit) {
+  return absl::ResourceExhaustedError(absl::StrCat("the store is full, as store.",
+                                                   absl::string_view(option.data(), option.size()),
+                                                   " of ", limit, " says"));
+}
+
+}  // namespace pillion::delivery
