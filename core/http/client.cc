@@ -27,41 +27,42 @@ MessageSend ClientConnection::SendHead(const RequestHead& head, BodyFraming fram
 
 net::Task<absl::Status> ClientConnection::ReadHead(const HeadLimits& limits, ResponseHead* head,
                                                    net::CancelScope& scope) {
-  HeadScanner scanner(HeadScanner::Kind::kResponse);
   while (true) {
-    if (!in_.empty()) {
-      const ParseResult result = ParseResponseHead(&scanner, in_.view(), limits, method_, head);
-      if (result.state == ParseResult::kError) {
-        co_return absl::InvalidArgumentError(result.error.reason);
-      }
-      if (result.state == ParseResult::kDone) {
-        TakeHead(*head, result.consumed);
-        co_return absl::OkStatus();
-      }
-    }
-    absl::StatusOr<size_t> received = co_await socket_.Receive(in_, scope);
-    if (!received.ok()) co_return received.status();
-    if (*received == 0) {
-      if (answer_begun_) {
-        co_return absl::DataLossError(
-            "the upstream closed the connection within the answer's head");
-      }
-      co_return absl::UnavailableError("the upstream closed the connection before answering");
-    }
-    answer_begun_ = true;
+    absl::StatusOr<bool> taken = TakeHead(limits, head);
+    if (!taken.ok()) co_return taken.status();
+    if (*taken) co_return absl::OkStatus();
+    absl::Status arrived = co_await AwaitMore(scope);
+    if (!arrived.ok()) co_return arrived;
   }
 }
 
-void ClientConnection::TakeHead(const ResponseHead& head, size_t head_size) {
-  head_bytes_ = in_.TakeFront(head_size);
-  if (head.status != 101 && head.status < 200) return;
-  reader_.Start(head.body);
-  keep_alive_ = head.keep_alive && head.status != 101;
+absl::Status ClientConnection::OnArrival(const absl::StatusOr<size_t>& received) {
+  if (!received.ok()) return received.status();
+  if (*received > 0) {
+    answer_begun_ = true;
+    return absl::OkStatus();
+  }
+  return answer_begun_
+             ? absl::DataLossError("the upstream closed the connection within the answer's head")
+             : absl::UnavailableError("the upstream closed the connection before answering");
+}
+
+absl::StatusOr<bool> ClientConnection::TakeHead(const HeadLimits& limits, ResponseHead* head) {
+  if (in_.empty()) return false;
+  const ParseResult result = ParseResponseHead(&scanner_, in_.view(), limits, method_, head);
+  if (result.state == ParseResult::kNeedMore) return false;
+  if (result.state == ParseResult::kError) return absl::InvalidArgumentError(result.error.reason);
+  head_bytes_ = in_.TakeFront(result.consumed);
+  if (head->status >= 200 || head->status == 101) {
+    reader_.Start(head->body);
+    keep_alive_ = head->keep_alive && head->status != 101;
+  }
+  return true;
 }
 
 bool ClientConnection::Finish() {
   const bool reusable = keep_alive_ && reader_.done() && request_done();
-  if (reusable) (void)reader_.ReadBuffered();  // gives up the last piece
+  if (reusable) reader_.Release();
   const bool clean = reusable && in_.empty();
   if (clean) socket_.Watch();
   head_bytes_.Release();

@@ -22,6 +22,9 @@ namespace pillion::http {
 
 class ClientConnection {
  public:
+  // co_await -> absl::Status: bytes of the answer have come.
+  class Arrival;
+
   // Errors: as net::Socket::Connect.
   static net::Task<absl::StatusOr<std::unique_ptr<ClientConnection>>> Open(net::Loop& loop,
                                                                            net::Address address,
@@ -45,6 +48,10 @@ class ClientConnection {
   // head; InvalidArgument when the head is malformed.
   net::Task<absl::Status> ReadHead(const HeadLimits& limits, ResponseHead* head,
                                    net::CancelScope& scope);
+  // The same in two steps, for who wants to wait without a coroutine. AwaitMore() waits for the
+  // next bytes of the head; TakeHead() takes it. True when it was there as a whole.
+  Arrival AwaitMore(net::CancelScope& scope);
+  absl::StatusOr<bool> TakeHead(const HeadLimits& limits, ResponseHead* head);
   // True once a byte of the answer to the current request has arrived.
   bool answer_begun() const { return answer_begun_; }
 
@@ -66,17 +73,32 @@ class ClientConnection {
   net::Buffer& unread() { return in_; }
 
  private:
-  void TakeHead(const ResponseHead& head, size_t head_size);
+  absl::Status OnArrival(const absl::StatusOr<size_t>& received);
 
   net::Socket socket_;
   net::Buffer in_;
   net::Buffer head_bytes_;
+  HeadScanner scanner_{HeadScanner::Kind::kResponse};
   BodyReader reader_;
   std::optional<MessageWriter> writer_;
   std::string_view method_;  // static text: only whether it is HEAD matters
   bool answer_begun_ = false;
   bool keep_alive_ = false;
 };
+
+class ClientConnection::Arrival : public net::ReceiveAwaiter {
+ public:
+  Arrival(ClientConnection& connection, net::CancelScope& scope)
+      : ReceiveAwaiter(connection.socket_, scope, connection.in_), connection_(connection) {}
+  absl::Status await_resume() { return connection_.OnArrival(net::ReceiveAwaiter::await_resume()); }
+
+ private:
+  ClientConnection& connection_;
+};
+
+inline ClientConnection::Arrival ClientConnection::AwaitMore(net::CancelScope& scope) {
+  return Arrival(*this, scope);
+}
 
 }  // namespace pillion::http
 

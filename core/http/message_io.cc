@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/http/serialize.h"
+#include "core/net/loop.h"
 
 namespace pillion::http {
 namespace {
@@ -28,11 +29,6 @@ void BodyReader::Start(BodyFraming framing) {
   bytes_ = 0;
   held_ = 0;
   done_ = !framing.has_body();
-}
-
-void BodyReader::Release() {
-  in_.Consume(held_);
-  held_ = 0;
 }
 
 absl::StatusOr<std::string_view> BodyReader::ReadBuffered() {
@@ -92,74 +88,83 @@ net::Task<absl::StatusOr<std::string_view>> BodyReader::Read(net::CancelScope& s
   }
 }
 
-MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer head,
-                         std::string_view data, std::string_view tail, bool end,
-                         net::CancelScope& scope)
-    : writer_(writer),
-      refused_(std::move(refused)),
-      end_(end),
-      head_(std::move(head)),
-      send_(writer.socket_.Send(scope, head_.view(), data, tail)) {}
-
-MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, bool chunk,
-                         std::string_view data, std::string_view tail, bool end,
-                         net::CancelScope& scope)
-    : writer_(writer),
-      refused_(std::move(refused)),
-      end_(end),
-      send_(writer.socket_.Send(
-          scope,
-          std::string_view(chunk_header_.data(),
-                           chunk ? FormatChunkHeader(chunk_header_.data(), data.size()) : 0),
-          data, tail)) {}
-
-absl::Status MessageSend::await_resume() {
-  if (!refused_.ok()) return refused_;
-  absl::Status status = nothing() ? absl::OkStatus() : send_.await_resume();
-  if (status.ok() && end_) writer_.done_ = true;
-  return status;
-}
-
 template <typename Head>
-MessageSend MessageWriter::Begin(const Head& head, BodyFraming framing, std::string_view first,
-                                 bool end, net::CancelScope& scope) {
-  framing_ = framing;
-  started_ = true;
-  absl::Status refused = Account(first, end);
-  net::Buffer out;
+MessageSend::MessageSend(MessageWriter& writer, const Head& head, std::string_view first, bool end,
+                         net::CancelScope& scope)
+    : SendAwaiter(writer.socket_, scope), writer_(writer), end_(end) {
+  status_ = writer.Account(first, end);
   const size_t size = SerializedSize(head);
   const bool joined = first.size() <= kJoined;
-  out.Reserve(size + kMaxChunkHeader + (joined ? first.size() + kEndOfLastChunk.size() : 0));
-  SerializeTo(out.tail(), head);
-  out.Produce(size);
+  head_.Reserve(size + kMaxChunkHeader + (joined ? first.size() + kEndOfLastChunk.size() : 0));
+  SerializeTo(head_.tail(), head);
+  head_.Produce(size);
   std::string_view tail;
-  if (framing.kind == BodyFraming::kChunked) {
-    if (!first.empty()) out.Produce(FormatChunkHeader(out.tail(), first.size()));
+  if (writer.framing_.kind == BodyFraming::kChunked) {
+    if (!first.empty()) head_.Produce(FormatChunkHeader(head_.tail(), first.size()));
     tail = ChunkTail(!first.empty(), end);
   }
   if (joined) {
-    out.Append(first);
-    out.Append(tail);
+    head_.Append(first);
+    head_.Append(tail);
     first = tail = {};
   }
-  return MessageSend(*this, std::move(refused), std::move(out), first, tail, end, scope);
+  Add(head_.view());
+  Add(first);
+  Add(tail);
+}
+
+MessageSend::MessageSend(MessageWriter& writer, std::string_view piece, bool end,
+                         net::CancelScope& scope)
+    : SendAwaiter(writer.socket_, scope), writer_(writer), end_(end) {
+  status_ = writer.Account(piece, end);
+  const bool chunked = writer.framing_.kind == BodyFraming::kChunked;
+  if (chunked && !piece.empty()) {
+    Add({chunk_header_.data(), FormatChunkHeader(chunk_header_.data(), piece.size())});
+  }
+  Add(piece);
+  if (chunked) Add(ChunkTail(!piece.empty(), end));
+}
+
+MessageSend::MessageSend(MessageWriter& writer, absl::Status refused, net::CancelScope& scope)
+    : SendAwaiter(writer.socket_, scope), writer_(writer), end_(false) {
+  status_ = std::move(refused);
+}
+
+// What the kernel takes at once needs no scope with a deadline.
+void MessageSend::await_suspend(std::coroutine_handle<> waiter) {
+  if (!ended_ && writer_.timeout_ > net::Duration::zero()) {
+    limit_.emplace(loop_, cancel_scope_);
+    limit_->SetDeadline(loop_.now() + writer_.timeout_, writer_.timeout_reason_);
+    cancel_scope_ = &*limit_;
+  }
+  SendAwaiter::await_suspend(waiter);
+}
+
+absl::Status MessageSend::await_resume() {
+  if (status_.ok() && end_) writer_.done_ = true;
+  return std::move(status_);
 }
 
 MessageSend MessageWriter::SendHead(const RequestHead& head, BodyFraming framing,
                                     std::string_view first, bool end, net::CancelScope& scope) {
-  return Begin(head, framing, first, end, scope);
+  framing_ = framing;
+  started_ = true;
+  return MessageSend(*this, head, first, end, scope);
 }
 
 MessageSend MessageWriter::SendHead(const ResponseHead& head, BodyFraming framing,
                                     std::string_view first, bool end, net::CancelScope& scope) {
-  return Begin(head, framing, first, end, scope);
+  framing_ = framing;
+  started_ = true;
+  return MessageSend(*this, head, first, end, scope);
 }
 
 MessageSend MessageWriter::SendBody(std::string_view piece, bool end, net::CancelScope& scope) {
-  absl::Status refused = Account(piece, end);
-  const bool chunked = framing_.kind == BodyFraming::kChunked;
-  const std::string_view tail = chunked ? ChunkTail(!piece.empty(), end) : std::string_view();
-  return MessageSend(*this, std::move(refused), chunked && !piece.empty(), piece, tail, end, scope);
+  return MessageSend(*this, piece, end, scope);
+}
+
+MessageSend MessageWriter::Refuse(absl::Status why, net::CancelScope& scope) {
+  return MessageSend(*this, std::move(why), scope);
 }
 
 absl::Status MessageWriter::Account(std::string_view piece, bool end) {

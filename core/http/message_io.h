@@ -11,8 +11,8 @@
 #include <array>
 #include <coroutine>
 #include <cstdint>
+#include <optional>
 #include <string_view>
-#include <utility>
 
 #include "absl/status/statusor.h"
 #include "core/http/body.h"
@@ -43,6 +43,12 @@ class BodyReader {
   // Errors: InvalidArgument as above.
   absl::StatusOr<std::string_view> ReadBuffered();
 
+  // Gives up the piece handed out last, so that the buffer begins with what follows it.
+  void Release() {
+    in_.Consume(held_);
+    held_ = 0;
+  }
+
   // Body bytes handed out so far, without framing.
   uint64_t bytes() const { return bytes_; }
 
@@ -50,8 +56,6 @@ class BodyReader {
   int error_status() const { return error_status_; }
 
  private:
-  void Release();  // gives up the piece handed out last
-
   net::Socket& socket_;
   net::Buffer& in_;
   BodyFraming framing_;
@@ -67,35 +71,43 @@ class MessageWriter;
 
 // co_await -> absl::Status: a part of a message on its way. It lives in the frame of who awaits it,
 // so that sending needs no coroutine of its own.
-class [[nodiscard]] MessageSend {
+class [[nodiscard]] MessageSend : public net::SendAwaiter {
  public:
-  bool await_ready() { return !refused_.ok() || nothing() || send_.await_ready(); }
-  void await_suspend(std::coroutine_handle<> waiter) { send_.await_suspend(waiter); }
+  bool await_ready() {
+    return !status_.ok() || piece_count == 0 || net::SendAwaiter::await_ready();
+  }
+  void await_suspend(std::coroutine_handle<> waiter);
   absl::Status await_resume();
 
  private:
   friend class MessageWriter;
-  // Sends `head`, `data` and `tail` unless it is refused.
-  MessageSend(MessageWriter& writer, absl::Status refused, net::Buffer head, std::string_view data,
-              std::string_view tail, bool end, net::CancelScope& scope);
-  // Sends `data`, with `tail` and the size before it if it is a chunk, unless it is refused.
-  MessageSend(MessageWriter& writer, absl::Status refused, bool chunk, std::string_view data,
-              std::string_view tail, bool end, net::CancelScope& scope);
-
-  bool nothing() const { return send_.piece_count == 0; }
+  // Sends the head and the first piece.
+  template <typename Head>
+  MessageSend(MessageWriter& writer, const Head& head, std::string_view first, bool end,
+              net::CancelScope& scope);
+  // Sends a further piece.
+  MessageSend(MessageWriter& writer, std::string_view piece, bool end, net::CancelScope& scope);
+  // Sends nothing, and says why.
+  MessageSend(MessageWriter& writer, absl::Status refused, net::CancelScope& scope);
 
   MessageWriter& writer_;
-  const absl::Status refused_;
   const bool end_;
-  const net::Buffer head_;
+  net::Buffer head_;
   std::array<char, kMaxChunkHeader> chunk_header_;
-  net::SendAwaiter send_;
+  std::optional<net::CancelScope> limit_;
 };
 
 // Writes one message. Lives as long as the message; the socket outlives it.
 class MessageWriter {
  public:
   explicit MessageWriter(net::Socket& socket) : socket_(socket) {}
+
+  // From here on whatever takes longer than `timeout` to send fails with DeadlineExceeded and `why`
+  // (static text). 0: nothing does.
+  void LimitSends(net::Duration timeout, const char* why) {
+    timeout_ = timeout;
+    timeout_reason_ = why;
+  }
 
   // Sends the head, whose headers must say what `framing` says, with the first piece of the body in
   // the same system call. `end`: nothing follows. With a kLength framing the pieces must add up to
@@ -110,6 +122,9 @@ class MessageWriter {
   // beyond the length is ever sent).
   MessageSend SendBody(std::string_view piece, bool end, net::CancelScope& scope);
 
+  // Sends nothing, and fails with `why`.
+  MessageSend Refuse(absl::Status why, net::CancelScope& scope);
+
   bool started() const { return started_; }
   // The message has been sent to its end.
   bool done() const { return done_; }
@@ -118,12 +133,11 @@ class MessageWriter {
 
  private:
   friend class MessageSend;
-  template <typename Head>
-  MessageSend Begin(const Head& head, BodyFraming framing, std::string_view first, bool end,
-                    net::CancelScope& scope);
   absl::Status Account(std::string_view piece, bool end);
 
   net::Socket& socket_;
+  net::Duration timeout_ = net::Duration::zero();
+  const char* timeout_reason_ = "";
   BodyFraming framing_;
   uint64_t bytes_ = 0;
   bool started_ = false;

@@ -22,8 +22,6 @@ constexpr uint64_t kMaxLingerBytes = 1024 * 1024;
 // The most that is sent at a time, and has to be taken within the send timeout.
 constexpr size_t kMaxSend = net::Buffer::kBulkBlockSize;
 
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
 constexpr char kBroken[] = "an informational answer was cut off";
 
 bool MayHaveBody(std::string_view method, int status) {
@@ -48,25 +46,24 @@ ServerExchange::ServerExchange(net::Socket& socket, net::Buffer& in, std::string
       scope_(connection_scope.loop(), &connection_scope),
       body_(socket, in),
       writer_(socket),
-      start_time_(connection_scope.loop().now()),
-      send_timeout_(send_timeout) {}
+      start_time_(connection_scope.loop().now()) {
+  LimitSends(send_timeout);
+}
 
-class ServerExchange::SendScope : public net::CancelScope {
- public:
-  SendScope(const ServerExchange& exchange, net::CancelScope& scope)
-      : CancelScope(scope.loop(), &scope) {
-    if (exchange.send_timeout_ == net::Duration::zero()) return;
-    SetDeadline(loop().now() + exchange.send_timeout_, "the caller does not take its answer");
-  }
-};
+void ServerExchange::LimitSends(net::Duration timeout) {
+  writer_.LimitSends(timeout, "the caller does not take its answer");
+}
 
 net::Task<absl::Status> ServerExchange::SendContinue(net::CancelScope& scope) {
-  if (!std::exchange(continue_due_, false)) co_return absl::OkStatus();
+  if (!continue_due_) co_return absl::OkStatus();
   // A caller that sent its body without waiting needs no permission any more.
-  if (!in_.empty() || writer_.started()) co_return absl::OkStatus();
-  SendScope sending(*this, scope);
-  absl::Status sent = co_await socket_.Send(sending, kContinue);
-  if (!sent.ok()) broken_ = true;
+  if (!in_.empty() || writer_.started()) {
+    continue_due_ = false;
+    co_return absl::OkStatus();
+  }
+  ResponseHead head;
+  head.status = 100;
+  absl::Status sent = co_await SendInformational(head, scope);
   co_return sent;
 }
 
@@ -86,8 +83,17 @@ absl::StatusOr<std::string_view> ServerExchange::ReadBufferedBody() {
 
 net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string_view first,
                                                  bool end, net::CancelScope& scope) {
+  const std::string_view piece = first.substr(0, kMaxSend);
+  first.remove_prefix(piece.size());
+  absl::Status status = co_await BeginAnswer(head, piece, end && first.empty(), scope);
+  if (status.ok() && !first.empty()) status = co_await SendBody(first, end, scope);
+  co_return status;
+}
+
+MessageSend ServerExchange::BeginAnswer(ResponseHead& head, std::string_view first, bool end,
+                                        net::CancelScope& scope) {
   PILLION_CHECK(!writer_.started());
-  if (broken_) co_return absl::AbortedError(kBroken);
+  if (broken_) return writer_.Refuse(absl::AbortedError(kBroken), scope);
   response_status_ = head.status;
   upgraded_ = head.status == 101;
   BodyFraming framing = head.body;
@@ -120,15 +126,7 @@ net::Task<absl::Status> ServerExchange::SendHead(ResponseHead& head, std::string
     head.headers.Remove(HeaderId::kConnection);
     if (!keep_alive_) head.headers.Add(HeaderId::kConnection, "close");
   }
-  const std::string_view piece = first.substr(0, kMaxSend);
-  first.remove_prefix(piece.size());
-  absl::Status status;
-  {
-    SendScope sending(*this, scope);
-    status = co_await writer_.SendHead(head, framing, piece, end && first.empty(), sending);
-  }
-  if (status.ok() && !first.empty()) status = co_await SendBody(first, end, scope);
-  co_return status;
+  return writer_.SendHead(head, framing, first, end, scope);
 }
 
 net::Task<absl::Status> ServerExchange::SendBody(std::string_view piece, bool end,
@@ -138,8 +136,7 @@ net::Task<absl::Status> ServerExchange::SendBody(std::string_view piece, bool en
   do {
     const std::string_view next = piece.substr(0, kMaxSend);
     piece.remove_prefix(next.size());
-    SendScope sending(*this, scope);
-    status = co_await writer_.SendBody(next, end && piece.empty(), sending);
+    status = co_await writer_.SendBody(next, end && piece.empty(), scope);
   } while (status.ok() && !piece.empty());
   co_return status;
 }
@@ -152,9 +149,8 @@ net::Task<absl::Status> ServerExchange::SendInformational(const ResponseHead& he
     if (!continue_due_) co_return absl::OkStatus();
     continue_due_ = false;
   }
-  MessageWriter writer(socket_);
-  SendScope sending(*this, scope);
-  absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, sending);
+  MessageWriter writer = writer_;  // not begun, and with its limit
+  absl::Status status = co_await writer.SendHead(head, BodyFraming{}, {}, true, scope);
   if (!status.ok()) broken_ = true;
   co_return status;
 }
@@ -189,32 +185,33 @@ class ServerConnection {
       : socket_(std::move(socket)),
         caller_(socket_.peer().host()),
         context_(context),
-        scope_(scope) {}
+        scope_(scope),
+        idle_(scope.loop(), &context.idle_scope) {}
 
   net::Task<void> Run() {
     bool open = true;
     while (open) {
-      if (in_.empty()) open = co_await WaitForRequest();  // else it is there already: pipelined
+      if (in_.empty()) {  // else a request is there already: pipelined
+        in_.Release();
+        socket_.Watch();
+        idle_.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
+        absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle_);
+        idle_.ClearDeadline();
+        const bool drained = !received.ok() && context_.draining && !scope_.canceled();
+        if (drained && !served_) received = co_await AwaitLateRequest();
+        open = received.ok() && *received > 0;
+      }
       if (open) open = co_await ServeOne();
     }
   }
 
  private:
-  // False when the connection is to be closed.
-  net::Task<bool> WaitForRequest() {
-    in_.Release();
-    socket_.Watch();
-    net::CancelScope idle(scope_.loop(), &context_.idle_scope);
-    idle.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
-    absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle);
-    const bool drained = !received.ok() && context_.draining && !scope_.canceled();
-    if (drained && !served_) {
-      // A call may be on its way on a connection that has just been opened.
-      net::CancelScope grace(scope_.loop(), &scope_);
-      grace.SetDeadline(scope_.loop().now() + kLinger, "draining");
-      received = co_await socket_.Receive(in_, grace);
-    }
-    co_return received.ok() && *received > 0;
+  // While draining, a call may be on its way on a connection that has just been opened.
+  net::Task<absl::StatusOr<size_t>> AwaitLateRequest() {
+    net::CancelScope grace(scope_.loop(), &scope_);
+    grace.SetDeadline(scope_.loop().now() + kLinger, "draining");
+    absl::StatusOr<size_t> received = co_await socket_.Receive(in_, grace);
+    co_return received;
   }
 
   net::Task<bool> ServeOne() {
@@ -236,7 +233,7 @@ class ServerConnection {
     if (exchange.upgraded_) co_return false;
     bool whole = exchange.body_.done() && !exchange.parse_error_;
     if (whole) {
-      (void)exchange.body_.ReadBuffered();  // gives up the last piece
+      exchange.body_.Release();
     } else if (exchange.keep_alive_ && !exchange.parse_error_) {
       whole = co_await SkipBody(exchange);
     }
@@ -292,7 +289,7 @@ class ServerConnection {
       absl::StatusOr<std::string_view> piece = co_await exchange.body_.Read(scope);
       if (!piece.ok() || exchange.body_.bytes() > limit) co_return false;
     }
-    (void)exchange.body_.ReadBuffered();  // gives up the last piece
+    exchange.body_.Release();
     co_return true;
   }
 
@@ -315,7 +312,8 @@ class ServerConnection {
   net::Buffer in_;
   ServerContext& context_;
   net::CancelScope& scope_;
-  bool served_ = false;  // a request has begun to arrive
+  net::CancelScope idle_;  // for the waits between requests
+  bool served_ = false;    // a request has begun to arrive
 };
 
 net::Task<void> ServeConnection(net::Socket socket, ServerContext& context,

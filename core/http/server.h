@@ -66,6 +66,9 @@ class ServerExchange {
   // gone; DeadlineExceeded: it does not take what it is sent (LimitSends).
   net::Task<absl::Status> SendHead(ResponseHead& head, std::string_view first, bool end,
                                    net::CancelScope& scope);
+  // The same without a coroutine, and all of `first` at a time: for what one buffer holds.
+  MessageSend BeginAnswer(ResponseHead& head, std::string_view first, bool end,
+                          net::CancelScope& scope);
   // Sends a piece of the body. After an error the connection closes, with a reset if the body is
   // not whole.
   net::Task<absl::Status> SendBody(std::string_view piece, bool end, net::CancelScope& scope);
@@ -84,7 +87,7 @@ class ServerExchange {
   // From here on a caller that takes longer than `timeout` for a piece of the answer (of 68 KiB at
   // most, so that a slow one is not taken for one that has stopped) is given up. 0: never. At first
   // it is ServerOptions::send_timeout.
-  void LimitSends(net::Duration timeout) { send_timeout_ = timeout; }
+  void LimitSends(net::Duration timeout);
 
   // Makes this the connection's last exchange.
   void CloseAfter() { keep_alive_ = false; }
@@ -113,9 +116,6 @@ class ServerExchange {
  private:
   friend class ServerConnection;
 
-  // A scope below `scope` for one send.
-  class SendScope;
-
   net::Socket& socket_;
   net::Buffer& in_;
   const std::string_view caller_;
@@ -128,7 +128,6 @@ class ServerExchange {
   BodyReader body_;
   MessageWriter writer_;
   net::TimePoint start_time_;
-  net::Duration send_timeout_;
   int response_status_ = 0;
   bool keep_alive_ = true;
   bool continue_due_ = false;

@@ -23,7 +23,7 @@ struct FreeFrames {
 };
 
 constexpr size_t kFrameGranule = 64;
-constexpr size_t kFrameClasses = 64;     // frames up to 4 KiB
+constexpr size_t kFrameClasses = 128;    // frames up to 8 KiB
 constexpr size_t kMaxFreeFrames = 1024;  // kept in each class
 
 // Without constructor and destructor, so that reaching it costs no check whether it is there.

@@ -69,8 +69,8 @@ struct AcceptAwaiter : IoAwaiter {
 }  // namespace
 
 bool IoAwaiter::await_ready() {
-  if (cancel_scope_.canceled()) {
-    status_ = cancel_scope_.status();
+  if (cancel_scope_->canceled()) {
+    status_ = cancel_scope_->status();
     return true;
   }
   ended_ = loop_.io().Start(*this, &status_);
@@ -81,7 +81,7 @@ void IoAwaiter::await_suspend(std::coroutine_handle<> waiter) {
   if (ended_) {
     Yield(waiter);
   } else {
-    Suspend(cancel_scope_, waiter);
+    Suspend(*cancel_scope_, waiter);
   }
 }
 

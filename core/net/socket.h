@@ -21,35 +21,35 @@ namespace pillion::net {
 class IoAwaiter : public IoOperation {
  public:
   IoAwaiter(Loop& loop, Kind kind, IoHandle* handle, CancelScope& scope)
-      : IoOperation(loop, kind, handle), cancel_scope_(scope) {}
+      : IoOperation(loop, kind, handle), cancel_scope_(&scope) {}
 
   bool await_ready();
   void await_suspend(std::coroutine_handle<> waiter);
 
  protected:
   bool ended_ = false;
-  CancelScope& cancel_scope_;
+  CancelScope* cancel_scope_;
 };
 
+class Socket;
+
+// Made by Socket::Receive(); to derive from, also by itself.
 struct ReceiveAwaiter : IoAwaiter {
-  ReceiveAwaiter(Loop& loop, IoHandle* handle, CancelScope& scope, Buffer& into)
-      : IoAwaiter(loop, Kind::kReceive, handle, scope) {
-    buffer = &into;
-  }
+  ReceiveAwaiter(Socket& socket, CancelScope& scope, Buffer& into);
   absl::StatusOr<size_t> await_resume() {
     if (!status_.ok()) return std::move(status_);
     return static_cast<size_t>(result);
   }
 };
 
+// Made by Socket::Send(); to derive from, also by itself.
 struct SendAwaiter : IoAwaiter {
-  SendAwaiter(Loop& loop, IoHandle* handle, CancelScope& scope, std::string_view a,
-              std::string_view b, std::string_view c, std::string_view d)
-      : IoAwaiter(loop, Kind::kSend, handle, scope) {
-    for (std::string_view piece : {a, b, c, d}) {
-      if (piece.empty()) continue;
-      pieces[static_cast<size_t>(piece_count++)] = {const_cast<char*>(piece.data()), piece.size()};
-    }
+  SendAwaiter(Socket& socket, CancelScope& scope, std::string_view a = {}, std::string_view b = {},
+              std::string_view c = {}, std::string_view d = {});
+  // Before it is awaited: sends this, too. At most 4 pieces that are not empty.
+  void Add(std::string_view piece) {
+    if (piece.empty()) return;
+    pieces[static_cast<size_t>(piece_count++)] = {const_cast<char*>(piece.data()), piece.size()};
   }
   absl::Status await_resume() { return std::move(status_); }
 };
@@ -72,14 +72,14 @@ class Socket {
   // co_await -> absl::StatusOr<size_t>: appends at least one byte to `into`; 0 at the end of the
   // stream. `into` is given memory only when there is something to put there.
   ReceiveAwaiter Receive(Buffer& into, CancelScope& scope) {
-    return ReceiveAwaiter(*loop_, handle_, scope, into);
+    return ReceiveAwaiter(*this, scope, into);
   }
 
   // co_await -> absl::Status: sends all the pieces (at most 4), which must stay in place meanwhile.
   // An error may leave any part of them sent.
   SendAwaiter Send(CancelScope& scope, std::string_view a, std::string_view b = {},
                    std::string_view c = {}, std::string_view d = {}) {
-    return SendAwaiter(*loop_, handle_, scope, a, b, c, d);
+    return SendAwaiter(*this, scope, a, b, c, d);
   }
 
   // Cancels `scope` as soon as the peer closes its side or the connection breaks, at once when it
@@ -110,11 +110,28 @@ class Socket {
   Loop& loop() const { return *loop_; }
 
  private:
+  friend struct ReceiveAwaiter;
+  friend struct SendAwaiter;
+
   Socket(Loop& loop, IoHandle* handle) : loop_(&loop), handle_(handle) {}
 
   Loop* loop_ = nullptr;
   IoHandle* handle_ = nullptr;
 };
+
+inline ReceiveAwaiter::ReceiveAwaiter(Socket& socket, CancelScope& scope, Buffer& into)
+    : IoAwaiter(*socket.loop_, Kind::kReceive, socket.handle_, scope) {
+  buffer = &into;
+}
+
+inline SendAwaiter::SendAwaiter(Socket& socket, CancelScope& scope, std::string_view a,
+                                std::string_view b, std::string_view c, std::string_view d)
+    : IoAwaiter(*socket.loop_, Kind::kSend, socket.handle_, scope) {
+  Add(a);
+  Add(b);
+  Add(c);
+  Add(d);
+}
 
 // A listening socket.
 class Listener {

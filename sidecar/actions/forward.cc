@@ -114,8 +114,7 @@ class Forwarding {
 
   // True when another attempt is to follow.
   net::Task<bool> Attempt() {
-    ++attempts_;
-    upload_ = RequestBody::UploadResult();
+    if (attempts_++ > 0) upload_ = RequestBody::UploadResult();
     upstream::AcquireOptions options;
     options.avoid = tried_;
     options.fresh = fresh_;
@@ -125,14 +124,16 @@ class Forwarding {
       const bool again = co_await OnNoConnection(acquired);
       co_return again;
     }
-    upstream::Lease lease = *std::move(acquired.lease);
+    upstream::Lease& lease = *acquired.lease;
     call_.SetUpstreamAddress(lease.host());
     tried_.push_back(lease.host_id());
 
-    net::CancelScope try_scope(loop_, &scope_);
+    std::optional<net::CancelScope> limit;
     if (config_.per_try_timeout > net::Duration::zero()) {
-      try_scope.SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
+      limit.emplace(loop_, &scope_);
+      limit->SetDeadline(loop_.now() + config_.per_try_timeout, "retry_policy.per_try_timeout");
     }
+    net::CancelScope& try_scope = limit ? *limit : scope_;
     const net::TimePoint sent_at = loop_.now();
     reached_upstream_ = true;
     http::ClientConnection& connection = lease.connection();
@@ -149,42 +150,47 @@ class Forwarding {
     }
     // A failed send is no verdict yet: the upstream may have answered before it closed.
     http::ResponseHead head;
-    absl::Status read = co_await ReadHead(connection, head, try_scope);
-    try_scope.ClearDeadline();
+    absl::Status read;
+    if (!is_idle_limited()) read = co_await connection.AwaitMore(try_scope);
+    if (read.ok()) read = co_await ReadHead(connection, head, try_scope);
+    if (limit) limit->ClearDeadline();
     bool again = false;
     if (!read.ok()) {
       if (uploads) co_await EndUpload(*uploads, "the attempt failed");
-      // The attempt's time went by while the upload waited for the caller: no fault of the
-      // upstream.
-      const bool caller_stopped = absl::IsDeadlineExceeded(read) && !upload_.caller.ok();
-      if (caller_stopped) {
-        co_await FailForStoppedCaller(read);
-      } else {
-        again = co_await OnNoAnswer(lease, read);
-      }
+      again = co_await OnNoAnswer(lease, read);
     } else {
       call_.record.upstream_duration_micros = MicrosSince(sent_at);
       lease.stats().rq_xx.Add(head.status);
-      const bool retry_due = config_.retry_on.Matches(head.status);
-      bool retry = retry_due && BeginRetry();
-      if (retry) {
-        if (uploads) co_await EndUpload(*uploads, "the attempt is repeated");
-        // The upload may still have read a piece, and that may have been too much to keep.
-        retry = body_.replayable();
-      }
-      if (retry_due && !retry && attempts_ > 1) call_.record.flag = "URX";
+      bool retry = false;
+      if (config_.retry_on.Matches(head.status)) retry = co_await PrepareRetry(uploads);
       if (retry) {
         const net::Duration asked_for = RetryAfter(head);
         lease = upstream::Lease();  // waiting needs no connection
         again = co_await BackOff(asked_for);
       } else {
-        co_await Answer(lease, head);
+        retry_ = upstream::UseSlot();  // no longer one: others may be repeated while this streams
+        if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
+        bool to_pass_on = true;
+        if (config_.emitter != nullptr) to_pass_on = co_await Announce(head);
+        const absl::StatusOr<std::string_view> piece = connection.ReadBufferedBody();
+        if (!to_pass_on) {
+          // The caller has been told why.
+        } else if (head.status == 101) {
+          co_await SwitchProtocols(connection, head);
+        } else if (!piece.ok()) {
+          const std::string detail = std::string(piece.status().message());
+          co_await Fail(call_, 502, "UPE", detail);
+        } else {
+          sent = co_await BeginAnswer(connection, head, *piece);
+          if (!sent.ok()) call_.record.flag = FlagOfFailedSend(sent);
+          if (sent.ok() && !connection.body_done()) co_await PassOnBody(connection);
+        }
         // An upstream that answered without reading everything has had enough.
         if (uploads) co_await EndUpload(*uploads, "the answer is complete");
-        const bool tunnel = head.status == 101;
-        const bool done = call_.exchange.response_done() && !tunnel;
-        if (done) lease.stats().rq_time.RecordMicros(MicrosSince(sent_at));
-        if (done) lease.Release();
+        if (call_.exchange.response_done() && head.status != 101) {
+          lease.stats().rq_time.RecordMicros(MicrosSince(sent_at));
+          lease.Release();
+        }
       }
     }
     co_return again;
@@ -242,28 +248,42 @@ class Forwarding {
     }
   }
 
+  // The route's idle_timeout may end the wait for an answer before its timeout does.
+  bool is_idle_limited() const {
+    return config_.idle_timeout > net::Duration::zero() &&
+           (config_.timeout == net::Duration::zero() || config_.idle_timeout < config_.timeout);
+  }
+
   // The final head of the answer; informational ones go to the caller as they come. Waits for each
   // no longer than the route's idle_timeout.
-  net::Task<absl::Status> ReadHead(http::ClientConnection& connection, http::ResponseHead& head,
-                                   net::CancelScope& scope) {
-    const bool limited =
-        config_.idle_timeout > net::Duration::zero() &&
-        (config_.timeout == net::Duration::zero() || config_.idle_timeout < config_.timeout);
+  net::ValueOrTask<absl::Status> ReadHead(http::ClientConnection& connection,
+                                          http::ResponseHead& head, net::CancelScope& scope) {
+    const absl::StatusOr<bool> taken = connection.TakeHead(http::HeadLimits(), &head);
+    if (!taken.ok()) return taken.status();
+    if (*taken && head.status >= 200) return absl::OkStatus();
+    return ReadHeads(*taken, connection, head, scope);
+  }
+
+  // The same, where one head is not all there is to it. `taken`: `head` is one already.
+  net::Task<absl::Status> ReadHeads(bool taken, http::ClientConnection& connection,
+                                    http::ResponseHead& head, net::CancelScope& scope) {
     int informational = 0;
     while (informational <= kMaxInformational) {
-      const uint64_t received = call_.exchange.body_bytes();
-      std::optional<net::CancelScope> idle;
-      if (limited) {
-        idle.emplace(loop_, &scope);
-        idle->SetDeadline(loop_.now() + config_.idle_timeout, "the route's idle_timeout");
+      if (!std::exchange(taken, false)) {
+        const uint64_t received = call_.exchange.body_bytes();
+        std::optional<net::CancelScope> idle;
+        if (is_idle_limited()) {
+          idle.emplace(loop_, &scope);
+          idle->SetDeadline(loop_.now() + config_.idle_timeout, "the route's idle_timeout");
+        }
+        absl::Status status =
+            co_await connection.ReadHead(http::HeadLimits(), &head, idle ? *idle : scope);
+        idle.reset();
+        const bool caller_is_busy = absl::IsDeadlineExceeded(status) && !scope.canceled() &&
+                                    call_.exchange.body_bytes() != received;
+        if (caller_is_busy) continue;
+        if (!status.ok()) co_return status;
       }
-      absl::Status status =
-          co_await connection.ReadHead(http::HeadLimits(), &head, idle ? *idle : scope);
-      idle.reset();
-      const bool caller_is_busy = absl::IsDeadlineExceeded(status) && !scope.canceled() &&
-                                  call_.exchange.body_bytes() != received;
-      if (caller_is_busy) continue;
-      if (!status.ok()) co_return status;
       if (head.status == 101 && !upgrade_) {
         co_return absl::InvalidArgumentError("101 without a request to upgrade");
       }
@@ -290,6 +310,19 @@ class Forwarding {
     if (attempts_ > config_.num_retries || !body_.replayable() || scope_.canceled()) return false;
     retry_ = call_.services.clusters.TryBeginRetry(cluster_);
     return static_cast<bool>(retry_);
+  }
+
+  // The same after an answer that is to be had again. When nobody wants another attempt, this one's
+  // answer goes to the caller.
+  net::Task<bool> PrepareRetry(std::optional<net::TaskGroup>& uploads) {
+    bool retry = BeginRetry();
+    if (retry) {
+      if (uploads) co_await EndUpload(*uploads, "the attempt is repeated");
+      // The upload may still have read a piece, and that may have been too much to keep.
+      retry = body_.replayable();
+    }
+    if (!retry && attempts_ > 1) call_.record.flag = "URX";
+    co_return retry;
   }
 
   // The longest wait before the next attempt.
@@ -360,6 +393,11 @@ class Forwarding {
 
   // The attempt brought no answer.
   net::Task<bool> OnNoAnswer(upstream::Lease& lease, const absl::Status& why) {
+    // The attempt's time went by while the upload waited for the caller: no fault of the upstream.
+    if (absl::IsDeadlineExceeded(why) && !upload_.caller.ok()) {
+      co_await FailForStoppedCaller(why);
+      co_return false;
+    }
     if (scope_.canceled()) {
       stats().rq_tx_reset.Add();
       co_await FailCanceled();
@@ -395,47 +433,46 @@ class Forwarding {
     co_return false;
   }
 
-  // Passes the answer on.
-  net::Task<void> Answer(upstream::Lease& lease, http::ResponseHead& head) {
-    retry_ = upstream::UseSlot();  // no longer one: others may be repeated while this one streams
-    if (attempts_ > 1 && head.status < 500) stats().rq_retry_success.Add();
-    if (config_.emitter != nullptr) {
-      // Whether the caller waits or not, and the route's time is up or not: what has happened
-      // upstream is to be told.
-      net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
-      unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
-      absl::Status emitted = co_await config_.emitter->Emit(call_, head, intents_, unhurried);
-      if (!emitted.ok()) {
-        const std::string detail =
-            StrCat("the upstream answered ", head.status,
-                   ", but the event could not be stored: ", FromAbsl(emitted.message()));
-        co_await Fail(call_, 503, "OM", detail);
-        co_return;
-      }
-    }
+  // Makes the call's event durable. False when the caller has been told that it cannot be.
+  // REQUIRES: there is an emitter.
+  net::Task<bool> Announce(const http::ResponseHead& head) {
+    // Whether the caller waits or not, and the route's time is up or not: what has happened
+    // upstream is to be told.
+    net::CancelScope unhurried(loop_, &call_.exchange.connection_scope());
+    unhurried.SetDeadline(loop_.now() + kStorePatience, "the store does not answer");
+    absl::Status emitted = co_await config_.emitter->Emit(call_, head, intents_, unhurried);
+    if (emitted.ok()) co_return true;
+    const std::string detail =
+        StrCat("the upstream answered ", head.status,
+               ", but the event could not be stored: ", FromAbsl(emitted.message()));
+    co_await Fail(call_, 503, "OM", detail);
+    co_return false;
+  }
+
+  // Turns the upstream's answer head into the one that goes to the caller.
+  void PrepareAnswer(http::ResponseHead& head) const {
     http::RemoveHopByHop(&head.headers,
                          head.status == 101 ? http::UpgradeRule::kPass : http::UpgradeRule::kDrop);
     config_.response_edits.Apply(head.headers);
-    http::ClientConnection& connection = lease.connection();
-    if (head.status == 101) {
-      co_await SwitchProtocols(connection, head);
-      co_return;
-    }
-    absl::StatusOr<std::string_view> piece = connection.ReadBufferedBody();
-    if (!piece.ok()) {
-      const std::string detail = std::string(piece.status().message());
-      co_await Fail(call_, 502, "UPE", detail);
-      co_return;
-    }
+  }
+
+  // Passes the head on with what has arrived of the body, which mostly is all.
+  http::MessageSend BeginAnswer(http::ClientConnection& connection, http::ResponseHead& head,
+                                std::string_view piece) {
+    PrepareAnswer(head);
     call_.exchange.LimitSends(config_.idle_timeout);
-    absl::Status sent =
-        co_await call_.exchange.SendHead(head, *piece, connection.body_done(), scope_);
+    return call_.exchange.BeginAnswer(head, piece, connection.body_done(), scope_);
+  }
+
+  // Passes on what has not arrived yet of the answer's body.
+  net::Task<void> PassOnBody(http::ClientConnection& connection) {
+    absl::Status sent;
     while (sent.ok() && !connection.body_done()) {
       net::CancelScope idle(loop_, &scope_);
       if (config_.idle_timeout > net::Duration::zero()) {
         idle.SetDeadline(loop_.now() + config_.idle_timeout, "the route's idle_timeout");
       }
-      piece = co_await connection.ReadBody(idle);
+      absl::StatusOr<std::string_view> piece = co_await connection.ReadBody(idle);
       if (!piece.ok()) {
         call_.record.flag = call_.scope().canceled()                   ? "DC"
                             : !upload_.caller.ok()                     ? "DPE"
@@ -456,6 +493,7 @@ class Forwarding {
 
   // From here on bytes go both ways, unread.
   net::Task<void> SwitchProtocols(http::ClientConnection& connection, http::ResponseHead& head) {
+    PrepareAnswer(head);
     call_.exchange.LimitSends(config_.idle_timeout);
     absl::Status sent = co_await call_.exchange.SendHead(head, {}, true, scope_);
     if (!sent.ok()) {
