@@ -81,8 +81,23 @@ size_t CapacityFor(size_t bytes) {
   return capacity;
 }
 
-// What is copied rather than kept in place by a buffer that shares its block.
-constexpr size_t kSmallRest = 1024;
+inline char* Take(size_t capacity) {
+  const uint32_t size_class = ClassOf(capacity);
+  char* block;
+  if (size_class < kClasses.size() && free_blocks[size_class].first != nullptr) {
+    FreeBlocks& free = free_blocks[size_class];
+    --free.count;
+    block = reinterpret_cast<char*>(std::exchange(free.first, free.first->next));
+  } else {
+    keeper.Touch();  // makes it, on a thread's first block
+    auto* const header =
+        static_cast<BlockHeader*>(::operator new(sizeof(BlockHeader) + capacity + kStagger));
+    header->size_class = size_class;
+    block = reinterpret_cast<char*>(header + 1);
+  }
+  HeaderOf(block).users = 1;
+  return block;
+}
 
 }  // namespace
 
@@ -106,19 +121,13 @@ void Buffer::Consume(size_t n) {
 
 Buffer Buffer::TakeFront(size_t n) {
   PILLION_CHECK(n <= size());
+  if (n == size()) return std::move(*this);
+  ++HeaderOf(block_).users;
   Buffer front;
-  if (size() - n <= kSmallRest) {
-    const std::string_view rest = view().substr(n);
-    front = std::move(*this);
-    front.end_ = front.begin_ + n;
-    Append(rest);
-  } else {
-    ++HeaderOf(block_).users;
-    front.block_ = block_;
-    front.first_ = first_;
-    front.begin_ = begin_;
-    first_ = begin_ = front.end_ = front.capacity_ = begin_ + n;
-  }
+  front.block_ = block_;
+  front.first_ = first_;
+  front.begin_ = begin_;
+  first_ = begin_ = front.end_ = front.capacity_ = begin_ + n;
   return front;
 }
 
@@ -128,7 +137,7 @@ void Buffer::MakeRoom(size_t n) {
     std::memmove(block_ + first_, data(), size());
   } else {
     const size_t capacity = CapacityFor(needed);
-    char* const block = TakeBlock(capacity);
+    char* const block = Take(capacity);
     if (block_ != nullptr) {
       std::memcpy(block, data(), size());
       GiveBlock(block_);
@@ -149,23 +158,7 @@ void Buffer::Adopt(char* block, size_t n) {
   end_ = n;
 }
 
-char* Buffer::TakeBlock(size_t capacity) {
-  const uint32_t size_class = ClassOf(capacity);
-  char* block;
-  if (size_class < kClasses.size() && free_blocks[size_class].first != nullptr) {
-    FreeBlocks& free = free_blocks[size_class];
-    --free.count;
-    block = reinterpret_cast<char*>(std::exchange(free.first, free.first->next));
-  } else {
-    keeper.Touch();  // makes it, on a thread's first block
-    auto* const header =
-        static_cast<BlockHeader*>(::operator new(sizeof(BlockHeader) + capacity + kStagger));
-    header->size_class = size_class;
-    block = reinterpret_cast<char*>(header + 1);
-  }
-  HeaderOf(block).users = 1;
-  return block;
-}
+char* Buffer::TakeBlock(size_t capacity) { return Take(capacity); }
 
 void Buffer::GiveBlock(char* block) {
   BlockHeader& header = HeaderOf(block);

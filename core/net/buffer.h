@@ -37,8 +37,8 @@ class Buffer {
   // Drops the first `n` bytes. An emptied buffer keeps its block until Release().
   void Consume(size_t n);
 
-  // Gives the first `n` bytes away, where they are: views of them stay good. What follows them
-  // stays here, and may move if it is little. REQUIRES: n <= size()
+  // Gives the first `n` bytes away. Neither they nor what follows them, which stays here, are
+  // moved: views of both stay good. REQUIRES: n <= size()
   Buffer TakeFront(size_t n);
 
   // Makes room for `n` more bytes behind the content; may move the content.
