@@ -40,6 +40,7 @@ Proxy::Proxy(Direction direction, Services& services,
       // Each side of a sidecar has a name of its own: a call that leaves by one and comes in by the
       // other is no loop.
       via_(StrCat("pillion-", services.node_id, direction == Direction::kInbound ? "-in" : "")),
+      via_header_(StrCat("1.1 ", via_)),
       stats_(std::make_unique<telemetry::DownstreamStats>()) {}
 
 net::Task<void> Proxy::Handle(http::ServerExchange& exchange) {
@@ -115,7 +116,12 @@ void Proxy::Identify(Call& call) {
     headers.SetCopy(http::HeaderId::kTraceparent,
                     telemetry::FormatTraceparent(telemetry::NewTrace(false)).view());
   }
-  http::AppendVia(&headers, call.request().version, via_);
+  const http::Version version = call.request().version;
+  if (version == http::Version::kHttp11 && !headers.Has(http::HeaderId::kVia)) {
+    headers.Add(http::HeaderId::kVia, via_header_);
+  } else {
+    http::AppendVia(&headers, version, via_);
+  }
   call.record.request_id = headers.Value(http::HeaderId::kRequestId);
 }
 

@@ -40,7 +40,8 @@ class Proxy final : public http::RequestHandler {
   Services& services_;
   const std::shared_ptr<const Snapshot>& snapshot_;
   telemetry::AccessLog::Sink& access_log_;
-  const std::string via_;  // our name in Via
+  const std::string via_;         // our name in Via
+  const std::string via_header_;  // what Via is when a call comes without one, by HTTP/1.1
   std::unique_ptr<telemetry::DownstreamStats> stats_;
 };
 

@@ -136,12 +136,6 @@ size_t HeaderList::Remove(std::string_view name) {
   });
 }
 
-size_t HeaderList::IndexOf(HeaderId id) const {
-  const Header* header = begin();
-  while (header->id != id) ++header;
-  return static_cast<size_t>(header - begin());
-}
-
 const Header* HeaderList::Find(std::string_view name) const {
   const HeaderId id = LookupHeader(name);
   if (id != HeaderId::kOther) return Find(id);
@@ -183,7 +177,7 @@ void HeaderList::CopyFrom(const HeaderList& other) {
   }
 }
 
-void HeaderList::Clear() {
+void HeaderList::Reset() {
   headers_.clear();
   if (headers_.capacity() > kInlineHeaders) headers_.shrink_to_fit();
   present_ = repeated_ = {};

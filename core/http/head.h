@@ -97,7 +97,9 @@ class HeaderList {
   // Makes this list a deep copy of `other`: it owns all of its text.
   void CopyFrom(const HeaderList& other);
   // Removes everything and frees all heap.
-  void Clear();
+  void Clear() {
+    if (!headers_.empty() || free_ != inline_.data()) Reset();
+  }
 
   // Copies `text` into the arena; the result lives as long as copied headers do.
   std::string_view Intern(std::string_view text);
@@ -116,7 +118,13 @@ class HeaderList {
 
   void Take(HeaderList& other) noexcept;
   void RebuildPresent();
-  size_t IndexOf(HeaderId id) const;  // of its first line. REQUIRES: Has(id)
+  void Reset();
+  // Of its first line. REQUIRES: Has(id)
+  size_t IndexOf(HeaderId id) const {
+    const Header* header = begin();
+    while (header->id != id) ++header;
+    return static_cast<size_t>(header - begin());
+  }
   void AddBlock(size_t size);
   size_t inline_used() const;
 

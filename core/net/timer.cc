@@ -8,10 +8,6 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(1);
 }  // namespace
 
-Timer::~Timer() {
-  if (wheel_ != nullptr) wheel_->Unlink(*this);
-}
-
 void Timer::Arm(TimerWheel& wheel, TimePoint deadline) {
   deadline_ = deadline;
   const uint64_t tick = std::max(wheel.TickAtOrAfter(deadline), wheel.now_tick_ + 1);

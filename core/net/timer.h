@@ -27,7 +27,7 @@ class Timer {
   Timer() = default;
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  virtual ~Timer();
+  virtual ~Timer();  // disarms it
 
   // Arms the timer, or moves it. A deadline in the past fires in the loop's next turn.
   void Arm(TimerWheel& wheel, TimePoint deadline);
@@ -87,6 +87,10 @@ class TimerWheel {
   std::array<uint64_t, kLevels> occupied_{};  // one bit a slot
   std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
 };
+
+inline Timer::~Timer() {
+  if (wheel_ != nullptr) wheel_->Unlink(*this);
+}
 
 }  // namespace pillion::net
 

@@ -52,11 +52,14 @@ bool RouteMatcher::MethodMatches(std::string_view method) const {
 }
 
 bool RouteMatcher::Matches(const RequestView& request) const {
-  return path_.Matches(request.path) && MethodMatches(request.method) &&
-         std::all_of(headers_.begin(), headers_.end(),
-                     [&](const ValueCondition& c) { return HeaderMatches(c, request); }) &&
-         std::all_of(query_parameters_.begin(), query_parameters_.end(),
-                     [&](const ValueCondition& c) { return QueryMatches(c, request); });
+  if (!path_.Matches(request.path) || !MethodMatches(request.method)) return false;
+  for (const ValueCondition& condition : headers_) {
+    if (!HeaderMatches(condition, request)) return false;
+  }
+  for (const ValueCondition& condition : query_parameters_) {
+    if (!QueryMatches(condition, request)) return false;
+  }
+  return true;
 }
 
 std::string RouteMatcher::WhyNot(const RequestView& request) const {

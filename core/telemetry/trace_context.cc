@@ -118,7 +118,7 @@ RequestIdText NewRequestId() {
   std::memcpy(out + 14, digits + 12, 4);
   std::memcpy(out + 19, digits + 16, 4);
   std::memcpy(out + 24, digits + 20, 12);
-  for (size_t dash : {8, 13, 18, 23}) out[dash] = '-';
+  out[8] = out[13] = out[18] = out[23] = '-';
   return text;
 }
 

@@ -23,7 +23,7 @@ HeaderEdits HeaderEdits::Filled(const Replacements& replacements) const {
   return filled;
 }
 
-void HeaderEdits::Apply(http::HeaderList& headers) const {
+void HeaderEdits::ApplyAll(http::HeaderList& headers) const {
   for (const std::string& name : remove_) headers.Remove(name);
   for (const Addition& addition : add_) {
     switch (addition.mode) {

@@ -28,7 +28,9 @@ class HeaderEdits {
   HeaderEdits() = default;
   HeaderEdits(const Values& add, const Names& remove);
 
-  void Apply(http::HeaderList& headers) const;
+  void Apply(http::HeaderList& headers) const {
+    if (!empty()) ApplyAll(headers);
+  }
 
   // The same edits with every `{name}` in a value replaced. The texts are then views of the copy.
   using Replacements = std::vector<std::pair<absl::string_view, absl::string_view>>;
@@ -37,6 +39,8 @@ class HeaderEdits {
   bool empty() const { return add_.empty() && remove_.empty(); }
 
  private:
+  void ApplyAll(http::HeaderList& headers) const;
+
   enum class Mode { kAppend, kIfAbsent, kOverwrite };
   struct Addition {
     std::string name;

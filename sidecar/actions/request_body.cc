@@ -9,6 +9,7 @@
 namespace pillion::sidecar {
 
 absl::Status RequestBody::Begin() {
+  if (exchange_.body_done()) return absl::OkStatus();  // there is none
   absl::StatusOr<std::string_view> piece = exchange_.ReadBufferedBody();
   if (!piece.ok()) return piece.status();
   if (exchange_.body_done()) {

@@ -39,7 +39,9 @@ class Lease {
         connection_(std::move(other.connection_)),
         reused_(other.reused_) {}
   Lease& operator=(Lease&& other) noexcept;
-  ~Lease() { End(/*finish=*/false); }
+  ~Lease() {
+    if (cluster_ != nullptr) End(/*finish=*/false);
+  }
 
   explicit operator bool() const { return cluster_ != nullptr; }
 
@@ -56,7 +58,9 @@ class Lease {
 
   // The exchange is over: the connection goes back to the pool if it can serve another one, else it
   // is closed. Empties the lease.
-  void Release() { End(/*finish=*/true); }
+  void Release() {
+    if (cluster_ != nullptr) End(/*finish=*/true);
+  }
 
  private:
   friend class Cluster;

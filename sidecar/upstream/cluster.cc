@@ -16,7 +16,7 @@ constexpr uint32_t kOwnTurns = 8;
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
-    End(/*finish=*/false);
+    if (cluster_ != nullptr) End(/*finish=*/false);
     cluster_ = std::exchange(other.cluster_, nullptr);
     host_ = other.host_;
     connection_ = std::move(other.connection_);
@@ -29,7 +29,6 @@ telemetry::ClusterStats& Lease::stats() const { return cluster_->stats(); }
 
 void Lease::End(bool finish) {
   Cluster* cluster = std::exchange(cluster_, nullptr);
-  if (cluster == nullptr) return;
   const bool reusable = finish && connection_->Finish();
   cluster->EndLease(*host_, std::move(connection_), reusable);
 }
