@@ -24,9 +24,11 @@ using google::protobuf::util::TimeUtil;
 
 constexpr size_t kShownOfAnswer = 2048;
 
-// A header with one of these in its name gives access to something.
-constexpr std::string_view kSecret[] = {"authorization", "cookie",     "token",   "secret",
-                                        "password",      "credential", "api-key", "apikey"};
+// A header with one of these in its name, - and _ left out, gives access to something. Rather one
+// too many.
+constexpr std::string_view kSecret[] = {
+    "auth",   "cookie",    "token",      "secret",  "passw",     "pwd", "credential",
+    "apikey", "accesskey", "privatekey", "session", "signature", "jwt"};
 constexpr char kRedacted[] = "[redacted]";
 
 std::string Utf8(std::string_view bytes) {
@@ -41,7 +43,8 @@ std::string Utf8(std::string_view bytes) {
 }
 
 bool IsSecret(std::string_view header) {
-  const std::string name = absl::AsciiStrToLower(ToAbsl(header));
+  std::string name = absl::AsciiStrToLower(ToAbsl(header));
+  std::erase_if(name, [](char c) { return c == '-' || c == '_'; });
   return std::any_of(std::begin(kSecret), std::end(kSecret), [&](std::string_view secret) {
     return name.find(secret) != std::string::npos;
   });

@@ -157,12 +157,14 @@ absl::Status Journal::Append(std::string_view first, std::string_view second, bo
   header.hash = HashOf(buffer_);
   std::memcpy(buffer_.data(), &header.hash, sizeof header.hash);
   PILLION_RETURN_IF_ERROR(MakeRoom(end_ + buffer_.size()));
-  PILLION_RETURN_IF_ERROR(Write(buffer_, end_));
-  if (sync) {
-    PILLION_RETURN_IF_ERROR(Sync());
-  } else {
-    synced_ = false;
+  absl::Status written = Write(buffer_, end_);
+  if (written.ok() && sync) written = Sync();
+  if (!written.ok()) {
+    // Nobody is told of it, so the next start must not find it.
+    Write(std::string(sizeof header, '\0'), end_).IgnoreError();
+    return written;
   }
+  synced_ = sync;
   end_ += buffer_.size();
   ++records_;
   return absl::OkStatus();

@@ -41,8 +41,8 @@ class Journal {
   absl::Status ReadAgain(absl::FunctionRef<absl::Status(std::string_view record)> use) const;
 
   bool HasRoomFor(size_t record_bytes) const;
-  // A record of two parts, one after the other. After an error it does not count, but may be found
-  // after a crash: start a new generation before anything else. REQUIRES: HasRoomFor both.
+  // A record of two parts, one after the other. After an error it does not count, but after a power
+  // cut it might: start a new generation before anything else. REQUIRES: HasRoomFor both.
   absl::Status Append(std::string_view first, std::string_view second, bool sync);
   absl::Status Sync();
   void Start(uint64_t generation);

@@ -131,7 +131,7 @@ absl::Status Statement::Prepare(const Database& database, std::string_view sql) 
   return absl::OkStatus();
 }
 
-Query::Query(const Database& database, const Statement& statement)
+Query::Query(Database& database, const Statement& statement)
     : database_(database),
       statement_(statement.statement_.get()),
       log_(statement.sql_ == nullptr ? nullptr : database.log()) {
@@ -190,7 +190,10 @@ absl::Status Query::Run() { return Next().status(); }
 absl::StatusOr<bool> Query::Next() {
   if (bind_error_ != SQLITE_OK) return database_.Error(bind_error_);
   const int code = sqlite3_step(statement_);
-  if (code != SQLITE_ROW && code != SQLITE_DONE) return database_.Error(code);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    database_.failed_ = database_.failed_ || (code & 0xff) != SQLITE_TOOBIG;
+    return database_.Error(code);
+  }
   if (log_ != nullptr) std::exchange(log_, nullptr)->Keep();
   return code == SQLITE_ROW;
 }

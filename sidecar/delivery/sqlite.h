@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -37,10 +38,14 @@ class Database {
   // Notes what writing statements are executed from now on, until it is null.
   void set_log(StatementLog* log) { log_ = log; }
   StatementLog* log() const { return log_; }
+  // Whether a statement has failed since the last call, in another way than that something was too
+  // large: SQLite may have given up the transaction then, or refuse to go on with it.
+  bool TakeFailed() { return std::exchange(failed_, false); }
   sqlite3* handle() const { return handle_.get(); }
   const std::string& path() const { return path_; }
 
  private:
+  friend class Query;
   struct Close {
     void operator()(sqlite3* handle) const;
   };
@@ -49,6 +54,7 @@ class Database {
   std::string path_;
   std::unique_ptr<sqlite3, Close> handle_;
   StatementLog* log_ = nullptr;
+  bool failed_ = false;
 };
 
 // A prepared statement, kept for the store's life.
@@ -71,7 +77,7 @@ class Statement {
 // long as the Query.
 class Query {
  public:
-  Query(const Database& database, const Statement& statement);
+  Query(Database& database, const Statement& statement);
   ~Query();
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
@@ -98,7 +104,7 @@ class Query {
  private:
   void Keep(int code);
 
-  const Database& database_;
+  Database& database_;
   sqlite3_stmt* statement_;
   StatementLog* log_;  // null: not to be logged, or logged already
   int parameter_ = 0;

@@ -3,8 +3,11 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -19,6 +22,19 @@
 
 namespace pillion::delivery {
 namespace {
+
+// What the store's calls meet, besides the real thing. Of files whose names end so; null: none.
+std::atomic<const char*> fail_syncs_of = nullptr;
+std::atomic<const char*> fail_reads_of = nullptr;
+std::atomic<int> read_error = EIO;
+
+bool NameEnds(int fd, const char* end) {
+  if (end == nullptr) return false;
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  char path[4096];
+  const ssize_t size = readlink(link.c_str(), path, sizeof path);
+  return std::string_view(path, size < 0 ? 0 : static_cast<size_t>(size)).ends_with(end);
+}
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
 
@@ -213,6 +229,80 @@ TEST(SqliteJournal, AFullDiskLosesNothingThatWasCommitted) {
   EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 2);
 }
 
+// What the journal has of these is not in the database's files, and SQLite gives up what it had.
+TEST(SqliteJournal, AReadThatFailsLosesNothing) {
+  for (const int error : {EIO, ESTALE, ETIMEDOUT}) {
+    SCOPED_TRACE(error);
+    const std::string directory = NewDirectory();
+    // More than SQLite keeps in memory.
+    const std::string large(SqliteStore::kJournalBytes, 'x');
+    {
+      const auto store = Open(directory);
+      for (int i = 0; i < 20; ++i)
+        ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, large).ok());
+    }
+    InKilledProcess([&] {
+      const auto store = Open(directory);
+      ASSERT_TRUE(Accept(*store, "before").ok());
+      read_error = error;
+      fail_reads_of = ".db";
+      EXPECT_FALSE(store->Find("3").ok());
+      fail_reads_of = nullptr;
+      EXPECT_TRUE(Has(*store, "before"));
+      ASSERT_TRUE(Accept(*store, "after").ok());
+      EXPECT_TRUE(Has(*store, "before"));
+      EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 22);
+      ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+      ASSERT_TRUE(Accept(*store, "last").ok());
+    });
+    const auto store = Open(directory);
+    for (const char* id : {"0", "19", "before", "after", "last"})
+      EXPECT_TRUE(Has(*store, id)) << id;
+    EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 23);
+  }
+}
+
+TEST(SqliteJournal, ASettlingWhoseSyncFailsTakesNothingAwayThatComesLater) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] {
+    const auto store = Open(directory);
+    ASSERT_TRUE(Accept(*store, "before").ok());
+    fail_syncs_of = ".db-wal";
+    EXPECT_FALSE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    fail_syncs_of = nullptr;
+    ASSERT_TRUE(Accept(*store, "after").ok());
+  });
+  const auto store = Open(directory);
+  EXPECT_TRUE(Has(*store, "before"));
+  EXPECT_TRUE(Has(*store, "after"));
+  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 2);
+}
+
+TEST(SqliteJournal, WhatCouldNotBeSyncedIsNotThereAfterAKill) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] {
+    const auto store = Open(directory);
+    ASSERT_TRUE(Accept(*store, "before").ok());
+    fail_syncs_of = "";  // of all
+    EXPECT_EQ(Accept(*store, "refused").code(), absl::StatusCode::kUnavailable);
+    EXPECT_FALSE(Has(*store, "refused"));
+    fail_syncs_of = nullptr;
+    ASSERT_TRUE(Accept(*store, "after").ok());
+  });
+  const auto store = Open(directory);
+  EXPECT_TRUE(Has(*store, "before"));
+  EXPECT_TRUE(Has(*store, "after"));
+  EXPECT_FALSE(Has(*store, "refused"));
+}
+
+TEST(SqliteJournal, WhoIsToldSomethingNowMayRelyOnWhatNobodyWaitedFor) {
+  const auto store = Open(NewDirectory());
+  ASSERT_TRUE(Accept(*store, "one", Durability::kSoon).ok());
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(store->Commit(Durability::kNow, kNow).ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+}
+
 TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {
   const std::string directory = NewDirectory();
   std::filesystem::create_symlink("/dev/full", directory + "/deliveries.journal");
@@ -230,3 +320,24 @@ TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {
 
 }  // namespace
 }  // namespace pillion::delivery
+
+// In place of the C library's, for SQLite, too.
+extern "C" {
+
+int fdatasync(int fd) {
+  if (pillion::delivery::NameEnds(fd, pillion::delivery::fail_syncs_of)) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fdatasync, fd));
+}
+
+ssize_t pread64(int fd, void* bytes, size_t size, off64_t offset) {
+  if (pillion::delivery::NameEnds(fd, pillion::delivery::fail_reads_of)) {
+    errno = pillion::delivery::read_error;
+    return -1;
+  }
+  return syscall(SYS_pread64, fd, bytes, size, offset);
+}
+
+}  // extern "C"

@@ -21,9 +21,6 @@ constexpr Source kSources[] = {
     {&S::begin, "BEGIN IMMEDIATE"},
     {&S::commit, "COMMIT"},
     {&S::rollback, "ROLLBACK"},
-    {&S::savepoint, "SAVEPOINT commit_begin"},
-    {&S::release_savepoint, "RELEASE commit_begin"},
-    {&S::rollback_to_savepoint, "ROLLBACK TO commit_begin"},
     {&S::set_generation, "UPDATE journal SET generation = ?"},
 
     {&S::find_target, "SELECT id, pending, pending_bytes FROM target WHERE kind = ? AND name = ?"},

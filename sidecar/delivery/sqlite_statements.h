@@ -10,8 +10,7 @@ namespace pillion::delivery {
 struct SqliteStatements {
   absl::Status Prepare(const Database& database);
 
-  Statement begin, commit, rollback, savepoint, release_savepoint, rollback_to_savepoint;
-  Statement set_generation;
+  Statement begin, commit, rollback, set_generation;
   Statement find_target, insert_target, all_targets, all_backlogs, set_backlog;
   Statement page_count, free_page_count;
   Statement find_idempotent, insert_message, insert_delivery, key_is_busy;

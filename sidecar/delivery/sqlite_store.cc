@@ -70,7 +70,7 @@ SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint
 }
 
 SqliteStore::~SqliteStore() {
-  if (in_savepoint_) Rollback();
+  if (in_commit_) Rollback();
   // If it fails, the journal has it all the same.
   if (journal_.records() > 0) Settle().IgnoreError();
 }

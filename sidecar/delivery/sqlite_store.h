@@ -72,7 +72,7 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
                                                                 std::string_view attributes,
                                                                 absl::Time now) override;
-  absl::StatusOr<int64_t> Discard(std::string_view message_id) override;
+  absl::StatusOr<int64_t> Discard(std::string_view message_id, absl::Time now) override;
 
   absl::Status Recover(absl::Time now) override;
   absl::StatusOr<std::vector<TargetDue>> PendingTargets() override;
@@ -124,8 +124,10 @@ class SqliteStore : public Store {
 
   // sqlite_store_commit.cc
   absl::Status EnterTransaction();
+  void GiveUpTransaction();
   // For reading outside of transactions.
   absl::Status CatchUp();
+  absl::Status SyncIf(Durability durability);
   absl::Status WriteToJournal(Durability durability, absl::Time now);
   absl::Status Settle();
   void NoteCommitted();
@@ -154,11 +156,11 @@ class SqliteStore : public Store {
   StatementLog log_;  // of this transaction
   Database database_;
   std::unique_ptr<SqliteStatements> statements_;
-  uint64_t generation_ = 0;        // of the journal
-  bool journal_in_doubt_ = false;  // since an error; until the next generation
-  // SQLite has given up the long transaction, and what it had is in the journal only.
-  bool behind_journal_ = false;
-  bool in_savepoint_ = false;
+  uint64_t generation_ = 0;  // of the journal
+  // Since an error: of what the journal and SQLite's files have, one may be what nobody was told
+  // of. Until the next generation nothing is written to the journal.
+  bool journal_in_doubt_ = false;
+  bool in_commit_ = false;  // between Begin and its end
   absl::Time sync_at_ = absl::InfiniteFuture();
   absl::Time settle_at_ = absl::InfiniteFuture();
   // Those seen so far: as many as the policy has routes and subscriptions.

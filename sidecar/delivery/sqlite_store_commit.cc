@@ -19,27 +19,35 @@ constexpr absl::Duration kSettleAfter = absl::Seconds(1);
 
 // Has SQLite in its long transaction, with all that the journal has.
 absl::Status SqliteStore::EnterTransaction() {
+  if (database_.TakeFailed()) GiveUpTransaction();
   if (database_.in_transaction()) return absl::OkStatus();
   PILLION_RETURN_IF_ERROR(Query(database_, statements_->begin).Run());
-  if (!behind_journal_) return absl::OkStatus();
-  const absl::Status repeated =
+  absl::Status repeated =
       journal_.ReadAgain([this](std::string_view record) { return Repeat(database_, record); });
-  if (repeated.ok()) {
-    behind_journal_ = false;
-  } else if (database_.in_transaction()) {
-    Query(database_, statements_->rollback).Run().IgnoreError();
-  }
+  if (!repeated.ok()) GiveUpTransaction();
   return repeated;
 }
 
+// Of the long transaction, the journal has all that was committed.
+void SqliteStore::GiveUpTransaction() {
+  if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
+  database_.TakeFailed();
+  // May hold what was just undone.
+  targets_.clear();
+  changed_.clear();
+}
+
 absl::Status SqliteStore::CatchUp() {
-  return behind_journal_ ? EnterTransaction() : absl::OkStatus();
+  // Within a transaction it is for the caller to roll back.
+  const bool lost = !in_commit_ && !database_.in_transaction() && journal_.records() > 0;
+  const bool failed = !in_commit_ && database_.TakeFailed();
+  if (failed) GiveUpTransaction();
+  return lost || failed ? EnterTransaction() : absl::OkStatus();
 }
 
 absl::Status SqliteStore::Begin() {
   PILLION_RETURN_IF_ERROR(EnterTransaction());
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->savepoint).Run());
-  in_savepoint_ = true;
+  in_commit_ = true;
   database_.set_log(&log_);
   return absl::OkStatus();
 }
@@ -47,13 +55,20 @@ absl::Status SqliteStore::Begin() {
 absl::Status SqliteStore::Commit(Durability durability, absl::Time now) {
   PILLION_RETURN_IF_ERROR(WriteBacklogs());
   database_.set_log(nullptr);
-  PILLION_RETURN_IF_ERROR(log_.empty() ? absl::OkStatus() : WriteToJournal(durability, now));
-  if (std::exchange(in_savepoint_, false)) {
-    PILLION_RETURN_IF_ERROR(Query(database_, statements_->release_savepoint).Run());
-  }
+  PILLION_RETURN_IF_ERROR(log_.empty() ? SyncIf(durability) : WriteToJournal(durability, now));
+  in_commit_ = false;
   log_.Clear();
   NoteCommitted();
   return absl::OkStatus();
+}
+
+// What is told now may rest on what was committed before.
+absl::Status SqliteStore::SyncIf(Durability durability) {
+  if (durability == Durability::kSoon || journal_.synced()) return absl::OkStatus();
+  sync_at_ = absl::InfiniteFuture();
+  if (journal_.Sync().ok()) return absl::OkStatus();
+  journal_in_doubt_ = true;
+  return Settle();
 }
 
 absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) {
@@ -72,18 +87,20 @@ absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) 
 }
 
 // Commits the long transaction, with what is not in the journal. If that fails, SQLite has what was
-// settled before, and the journal has the rest.
+// settled before, and the journal the rest; or the commit has taken place all the same, which only
+// the next start would find: so what comes later must not be in this generation of the journal.
 absl::Status SqliteStore::Settle() {
-  in_savepoint_ = false;
   absl::Status settled = EnterTransaction();
   if (settled.ok()) {
     Query query(database_, statements_->set_generation);
     settled = query.Int(static_cast<int64_t>(generation_)).Run();
   }
-  if (settled.ok()) settled = Query(database_, statements_->commit).Run();
+  if (settled.ok()) {
+    settled = Query(database_, statements_->commit).Run();
+    if (!settled.ok()) journal_in_doubt_ = true;
+  }
   if (!settled.ok()) {
-    if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
-    behind_journal_ = journal_.records() > 0;
+    GiveUpTransaction();
     return settled;
   }
   journal_.Start(++generation_);
@@ -102,19 +119,13 @@ void SqliteStore::NoteCommitted() {
   changed_.clear();
 }
 
+// There is no lesser way back: SQLite has given up everything for some errors, and will not go on
+// after others. They are rare, and the journal is short.
 void SqliteStore::Rollback() {
   database_.set_log(nullptr);
   log_.Clear();
-  if (std::exchange(in_savepoint_, false) && database_.in_transaction()) {
-    absl::Status undone = Query(database_, statements_->rollback_to_savepoint).Run();
-    if (undone.ok()) undone = Query(database_, statements_->release_savepoint).Run();
-    if (!undone.ok()) Query(database_, statements_->rollback).Run().IgnoreError();
-  }
-  // Some errors have made SQLite give up everything.
-  if (!database_.in_transaction()) behind_journal_ = journal_.records() > 0;
-  // May hold what was just undone.
-  targets_.clear();
-  changed_.clear();
+  in_commit_ = false;
+  GiveUpTransaction();
 }
 
 absl::Time SqliteStore::NextUpkeep() const { return std::min(sync_at_, settle_at_); }
@@ -124,11 +135,7 @@ absl::Status SqliteStore::Upkeep(absl::Time now) {
     settle_at_ = now + kSettleAfter;
     return Settle();
   }
-  if (sync_at_ > now) return absl::OkStatus();
-  sync_at_ = absl::InfiniteFuture();
-  if (journal_.Sync().ok()) return absl::OkStatus();
-  journal_in_doubt_ = true;
-  return Settle();
+  return sync_at_ > now ? absl::OkStatus() : SyncIf(Durability::kNow);
 }
 
 }  // namespace pillion::delivery

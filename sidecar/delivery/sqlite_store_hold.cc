@@ -53,7 +53,7 @@ absl::StatusOr<std::optional<std::vector<TargetDue>>> SqliteStore::Release(
   return due;
 }
 
-absl::StatusOr<int64_t> SqliteStore::Discard(std::string_view message_id) {
+absl::StatusOr<int64_t> SqliteStore::Discard(std::string_view message_id, absl::Time now) {
   PILLION_ASSIGN_OR_RETURN(const std::optional<StoredMessage> message, FindMessage(message_id));
   if (!message.has_value() || !IsHeld(*message)) return 0;
   const int64_t held = CountHeld(*message);
@@ -66,8 +66,14 @@ absl::StatusOr<int64_t> SqliteStore::Discard(std::string_view message_id) {
     PILLION_RETURN_IF_ERROR(
         Query(database_, statements_->delete_delivery).Int(delivery.ref.row).Run());
   }
-  if (whole)
+  if (whole) {
     PILLION_RETURN_IF_ERROR(Query(database_, statements_->delete_message).Int(message->row).Run());
+    return held;
+  }
+  // The others may have waited for these only.
+  const MessageRange rest = {message->row, message->deliveries.back().ref.row};
+  PILLION_ASSIGN_OR_RETURN(const bool needed, IsStillNeeded(rest, now));
+  if (!needed) PILLION_RETURN_IF_ERROR(DeleteMessage(rest).status());
   return held;
 }
 

@@ -205,7 +205,7 @@ class Store {
                                                                         absl::Time now) = 0;
   // Deletes the held deliveries of the message, and the message unless it has others: those that
   // were canceled while they were held, and perhaps replayed. Returns how many were held.
-  virtual absl::StatusOr<int64_t> Discard(std::string_view message_id) = 0;
+  virtual absl::StatusOr<int64_t> Discard(std::string_view message_id, absl::Time now) = 0;
 
   // --- Scheduling ---
   // Every running delivery becomes pending and due at `now`, with the attempts it had; every held

@@ -85,7 +85,10 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
     RunEverything(writes);
   }
   if (store_->NextUpkeep() <= now_) {
-    if (absl::Status status = store_->Upkeep(now_); !status.ok()) Degrade(status);
+    if (absl::Status status = store_->Upkeep(now_); !status.ok()) {
+      ++stats_.store_errors;
+      Degrade(status);
+    }
   }
   if (degraded()) LimitWaitingAnswers();
   if (!list_jobs_.empty()) RunListJob();
@@ -177,6 +180,7 @@ void Worker::RetryStore() {
   std::erase_if(outcomes_, [](const Outcome& outcome) { return outcome.stored; });
   if (failure.ok()) {
     retry_at_ = absl::InfiniteFuture();
+    stats_.last_store_error.clear();
     return;
   }
   // Those that failed go to the end: perhaps they are only too large for the room that is left.
@@ -297,7 +301,7 @@ void Worker::Finish() {
 
 absl::Time Worker::NextWake(bool dispatching) const {
   if (!list_jobs_.empty() || !change_jobs_.empty()) return absl::InfinitePast();
-  if (degraded()) return retry_at_;
+  if (degraded()) return std::min(retry_at_, store_->NextUpkeep());
   if (!hurry_jobs_.empty() || !outcomes_.empty()) return absl::InfinitePast();
   const absl::Time wake = std::min(next_deadline_, store_->NextUpkeep());
   return dispatching ? std::min(wake, scheduler_.NextDueAt()) : wake;

@@ -484,7 +484,7 @@ absl::Status Worker::ApplyRelease(const HeldCommand& command) {
 }
 
 absl::Status Worker::ApplyDiscard(const HeldCommand& command) {
-  PILLION_ASSIGN_OR_RETURN(const int64_t discarded, store_->Discard(command.id));
+  PILLION_ASSIGN_OR_RETURN(const int64_t discarded, store_->Discard(command.id, now_));
   effects_.counts.pending -= discarded;
   MarkChanged(command.id);
   return absl::OkStatus();

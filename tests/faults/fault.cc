@@ -149,6 +149,33 @@ class FsyncFails : public Fault {
   uint64_t told_before_ = 0;
 };
 
+// What the journal has cannot be settled for a while; then it is killed, and finds what SQLite has
+// of that.
+class SettlingFails : public Fault {
+ public:
+  explicit SettlingFails(Web& web) : web_(web) {}
+
+  std::string name() const override { return "failing to settle of " + web_.program.name(); }
+  const Program* subject() const override { return &web_.program; }
+  absl::Status Begin() override {
+    before_ = web_.faults->fsyncs_failed;
+    web_.faults->fsync_of_wal_only = true;
+    web_.faults->fsync = FsyncMode::kFail;
+    return absl::OkStatus();
+  }
+  bool Seen() override { return web_.faults->fsyncs_failed > before_; }
+  absl::Status End() override {
+    const absl::Status killed = web_.program.Kill();
+    web_.faults->fsync = FsyncMode::kNormal;
+    web_.faults->fsync_of_wal_only = false;
+    return killed.ok() ? web_.program.Start() : killed;
+  }
+
+ private:
+  Web& web_;
+  uint64_t before_ = 0;
+};
+
 class FsyncSlow : public Fault {
  public:
   FsyncSlow(Web& web, int milliseconds) : web_(web), milliseconds_(milliseconds) {}
@@ -310,6 +337,10 @@ const std::vector<FaultKind>& FaultKinds() {
                    [](Mesh& mesh, const Callers& callers,
                       Random& random) -> std::unique_ptr<Fault> {
                      return std::make_unique<FsyncFails>(mesh, AnyWeb(mesh, random), callers);
+                   }},
+                  {"settling-fails",
+                   [](Mesh& mesh, const Callers&, Random& random) -> std::unique_ptr<Fault> {
+                     return std::make_unique<SettlingFails>(*OneOf(mesh.webs(), random));
                    }},
                   {"fsync-slow",
                    [](Mesh& mesh, const Callers&, Random& random) -> std::unique_ptr<Fault> {

@@ -75,7 +75,8 @@ int SyncUnlessTold(int fd, Sync sync) {
   const FileKind kind = faults == nullptr ? FileKind::kOther : KindOf(fd);
   if (kind == FileKind::kOther) return sync(fd);
   SystemFaults& shared = *faults->operator->();
-  switch (shared.fsync) {
+  const bool spared = shared.fsync_of_wal_only && kind != FileKind::kWriteAheadLog;
+  switch (spared ? FsyncMode::kNormal : shared.fsync.load()) {
     case FsyncMode::kFail:
       ++shared.fsyncs_failed;
       errno = EIO;

@@ -28,6 +28,7 @@ struct Unsynced {
 // Of one sidecar, whose preloaded fault_shim obeys it. All zero: nothing is wrong.
 struct SystemFaults {
   std::atomic<FsyncMode> fsync;
+  std::atomic<bool> fsync_of_wal_only;   // else of all the store's files
   std::atomic<int32_t> fsync_delay_ms;   // while it is slow
   std::atomic<int64_t> clock_offset_ns;  // of CLOCK_REALTIME
   std::atomic<uint64_t> fsyncs_failed;   // counted by the shim, as are the next two

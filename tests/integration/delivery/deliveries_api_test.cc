@@ -272,9 +272,12 @@ TEST_F(DeliveriesApi, HasThePayloadIfItIsAskedForInFull) {
 TEST_F(DeliveriesApi, HasTheCallersHeadersWithoutWhatGivesAccess) {
   work_is_done_ = true;
   const std::string bytes("\xFF\x00\x01", 3);
-  const Response accepted =
-      sidecar_.Call("POST", "http://shop/long?a=1", bytes,
-                    {{"Authorization", "Bearer hush"}, {"X-Api-Key", "hush"}, {"X-Tier", "gold"}});
+  const Response accepted = sidecar_.Call("POST", "http://shop/long?a=1", bytes,
+                                          {{"Authorization", "Bearer hush"},
+                                           {"X-Api-Key", "hush"},
+                                           {"X-Auth-Key", "hush"},
+                                           {"X-Session_Id", "hush"},
+                                           {"X-Tier", "gold"}});
   ASSERT_EQ(sidecar_.AwaitFinal(accepted).value("status", ""), "succeeded");
   const Response full = sidecar_.Admin(
       "GET", absl::StrCat(kDeliveries, "/", ParseJson(accepted).value("id", ""), "?view=full"));
