@@ -40,7 +40,7 @@ void HeaderList::Take(HeaderList& other) noexcept {
     follow(header.name);
     follow(header.value);
   }
-  other.Clear();
+  other.Reset();
 }
 
 // At least as many of the inline bytes as have been given out.

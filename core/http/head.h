@@ -98,7 +98,9 @@ class HeaderList {
   void CopyFrom(const HeaderList& other);
   // Removes everything and frees all heap.
   void Clear() {
-    if (!headers_.empty() || free_ != inline_.data()) Reset();
+    if (!headers_.empty() || free_ != inline_.data() || headers_.capacity() > kInlineHeaders) {
+      Reset();
+    }
   }
 
   // Copies `text` into the arena; the result lives as long as copied headers do.

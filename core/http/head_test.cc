@@ -18,6 +18,17 @@ std::string Text(const HeaderList& headers) {
   return text;
 }
 
+TEST(HeaderList, HasNothingAfterItWasMovedFrom) {
+  HeaderList list;
+  list.Add(HeaderId::kHost, "a");
+  HeaderList moved = std::move(list);
+  EXPECT_TRUE(moved.Has(HeaderId::kHost));
+  EXPECT_FALSE(list.Has(HeaderId::kHost));  // NOLINT(bugprone-use-after-move)
+  list.Clear();
+  EXPECT_FALSE(list.Has(HeaderId::kHost));
+  EXPECT_EQ(list.Value(HeaderId::kHost), "");
+}
+
 TEST(HeaderNames, AreFoundInAnyCase) {
   for (size_t i = 1; i < static_cast<size_t>(HeaderId::kCount); ++i) {
     const auto id = static_cast<HeaderId>(i);

@@ -1,5 +1,6 @@
 #include "core/http/server.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -185,8 +186,9 @@ class ServerConnection {
       : socket_(std::move(socket)),
         caller_(socket_.peer().host()),
         context_(context),
-        scope_(scope),
-        idle_(scope.loop(), &context.idle_scope) {}
+        scope_(scope) {
+    idle_.emplace(scope.loop(), &context.idle_scope);
+  }
 
   net::Task<void> Run() {
     bool open = true;
@@ -194,9 +196,11 @@ class ServerConnection {
       if (in_.empty()) {  // else a request is there already: pipelined
         in_.Release();
         socket_.Watch();
-        idle_.SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
-        absl::StatusOr<size_t> received = co_await socket_.Receive(in_, idle_);
-        idle_.ClearDeadline();
+        // The request came in the turn in which the time was over: it was served all the same.
+        if (idle_->canceled()) idle_.emplace(scope_.loop(), &context_.idle_scope);
+        idle_->SetDeadline(scope_.loop().now() + context_.options.idle_timeout, "idle");
+        absl::StatusOr<size_t> received = co_await socket_.Receive(in_, *idle_);
+        idle_->ClearDeadline();
         const bool drained = !received.ok() && context_.draining && !scope_.canceled();
         if (drained && !served_) received = co_await AwaitLateRequest();
         open = received.ok() && *received > 0;
@@ -312,8 +316,8 @@ class ServerConnection {
   net::Buffer in_;
   ServerContext& context_;
   net::CancelScope& scope_;
-  net::CancelScope idle_;  // for the waits between requests
-  bool served_ = false;    // a request has begun to arrive
+  std::optional<net::CancelScope> idle_;  // for the waits between requests; always there
+  bool served_ = false;                   // a request has begun to arrive
 };
 
 net::Task<void> ServeConnection(net::Socket socket, ServerContext& context,

@@ -147,6 +147,9 @@ class Forwarding {
     if (more && sent.ok()) {
       uploads.emplace(loop_, &try_scope);
       uploads->Spawn(Upload(connection, uploads->scope()));
+    } else if (more && !try_scope.canceled()) {
+      // Who will not hear that the body may come is gone, and nothing else would tell.
+      scope_.Cancel(absl::AbortedError("the caller closed the connection"));
     }
     // A failed send is no verdict yet: the upstream may have answered before it closed.
     http::ResponseHead head;

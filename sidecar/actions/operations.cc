@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "core/net/loop.h"
 #include "core/strings.h"
@@ -32,18 +33,24 @@ constexpr net::Duration kMaxWait = std::chrono::seconds(60);
 // A stream of events says something at least this often, so that nobody takes it for dead.
 constexpr net::Duration kHeartbeat = std::chrono::seconds(15);
 
-// `wait=30s` of the query, or Prefer: wait=30; at most kMaxWait.
-net::Duration WaitOf(const http::RequestHead& request) {
+// `wait=30s` or `wait=30` of the query, or Prefer: wait=30; at most kMaxWait. Nothing: the query's
+// is not a time.
+std::optional<net::Duration> WaitOf(const http::RequestHead& request) {
   net::Duration wait = ParsePrefer(request.headers).wait.value_or(net::Duration::zero());
   std::string_view query = request.query;
   while (!query.empty()) {
     const size_t end = std::min(query.find('&'), query.size());
     std::string_view pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
+    if (!ConsumePrefix(pair, "wait=")) continue;
     absl::Duration parsed;
-    if (ConsumePrefix(pair, "wait=") && absl::ParseDuration(ToAbsl(pair), &parsed)) {
-      wait = absl::ToChronoNanoseconds(parsed);
+    uint32_t seconds = 0;
+    if (absl::SimpleAtoi(ToAbsl(pair), &seconds)) {
+      parsed = absl::Seconds(seconds);
+    } else if (!absl::ParseDuration(ToAbsl(pair), &parsed)) {
+      return std::nullopt;
     }
+    wait = absl::ToChronoNanoseconds(parsed);
   }
   return std::clamp(wait, net::Duration::zero(), kMaxWait);
 }
@@ -70,9 +77,13 @@ class StatusRequest {
       co_await StreamEvents();
       co_return;
     }
-    const net::Duration wait = WaitOf(call_.request());
-    if (wait > net::Duration::zero() && !view->final()) {
-      absl::StatusOr<MessageView> later = co_await WaitForEnd(wait);
+    const std::optional<net::Duration> wait = WaitOf(call_.request());
+    if (!wait.has_value()) {
+      co_await Fail(call_, 400, "", "wait in the query is not a time such as 30s");
+      co_return;
+    }
+    if (*wait > net::Duration::zero() && !view->final()) {
+      absl::StatusOr<MessageView> later = co_await WaitForEnd(*wait);
       if (later.ok()) view = *std::move(later);
     }
     co_await SendStatus(*view);

@@ -219,6 +219,24 @@ TEST(EngineBacklog, OfAllTogetherHasALimit) {
   EXPECT_TRUE(harness.Accept(AsyncCall("d")).ok());
 }
 
+TEST(EngineBacklog, ABatchThatWouldNeverFitIsToldSoAndNotToComeAgain) {
+  EngineHarness harness;
+  const auto batch = [](size_t size) {
+    std::vector<AcceptRequest> requests;
+    for (size_t i = 0; i < size; ++i) {
+      requests.push_back(Publication("topic", {"small"}));
+      requests.back().deliveries[0].max_backlog.deliveries = 3;
+    }
+    return requests;
+  };
+  const absl::Status never = harness.AcceptAll(batch(4)).status();
+  EXPECT_EQ(never.code(), absl::StatusCode::kOutOfRange) << never;
+  EXPECT_THAT(std::string(never.message()), HasSubstr("send smaller batches"));
+  EXPECT_TRUE(harness.AcceptAll(batch(1)).ok());
+  EXPECT_EQ(harness.AcceptAll(batch(3)).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(harness.AcceptAll(batch(2)).ok());
+}
+
 TEST(EngineBacklog, TheStoreHasALimitByWhatItUsesOfItsFile) {
   EngineOptions options;
   options.max_store_bytes = 1 << 20;

@@ -29,6 +29,12 @@ absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog
                    too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
 }
 
+absl::Status TooManyAtOnce(const Target& target, int64_t limit) {
+  return absl::OutOfRangeError(absl::StrCat("there are more than ", limit, " for ",
+                                            NameOf(target.kind), " '", target.name,
+                                            "', which is its max_pending: send smaller batches"));
+}
+
 absl::Status StoreIsFull(std::string_view option, int64_t limit) {
   return absl::ResourceExhaustedError(absl::StrCat("the store is full, as store.",
                                                    absl::string_view(option.data(), option.size()),

@@ -16,6 +16,9 @@ namespace pillion::delivery {
 absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog& limit,
                      int64_t bytes);
 
+// OutOfRange: several that are to be accepted together would never have room, whenever they come.
+absl::Status TooManyAtOnce(const Target& target, int64_t limit);
+
 // ResourceExhausted: the store has reached what `option` of the bootstrap's `store` says.
 absl::Status StoreIsFull(std::string_view option, int64_t limit);
 

@@ -126,6 +126,10 @@ absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::St
         refusal = HasRoom(*delivery.callback_target, backlog, delivery.max_backlog, 1);
       }
       if (refusal.ok()) continue;
+      if (const auto batch = before.find(delivery.target);
+          batch != before.end() && batch->second.deliveries > delivery.max_backlog.deliveries) {
+        refusal = TooManyAtOnce(delivery.target, delivery.max_backlog.deliveries);
+      }
       ++effects_.counts.rejected_by_backlog;
       return absl::OkStatus();
     }

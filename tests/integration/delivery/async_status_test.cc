@@ -127,12 +127,13 @@ TEST(AsyncCall, HoldsItsStatusUntilTheEndForWhoeverWaits) {
   const Response accepted = sidecar.Call("POST", "http://orders/reports");
   // Too short: the status of now, after that time.
   const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(sidecar.Call("GET", Path(accepted) + "?wait=soon").status, 400);
   const Json still = ParseJson(sidecar.Call("GET", Path(accepted) + "?wait=200ms"));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200));
   EXPECT_FALSE(IsFinal(still)) << still;
 
   auto by_query = std::async(std::launch::async,
-                             [&] { return sidecar.Call("GET", Path(accepted) + "?wait=25s"); });
+                             [&] { return sidecar.Call("GET", Path(accepted) + "?wait=25"); });
   auto by_header = std::async(std::launch::async, [&] {
     return sidecar.Call("GET", Path(accepted), "", {{"Prefer", "wait=25"}});
   });
