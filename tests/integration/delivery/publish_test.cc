@@ -311,7 +311,8 @@ TEST(PublishBatch, IsRefusedAsAWholeIfThereIsNoRoomForAllOfIt) {
   const std::string three = absl::StrCat(Event("a"), ",", Event("b"), ",", Event("c"));
   const Response refused = sidecar.Call("POST", "http://shop/signup",
                                         absl::StrCat("[", three, ",", Event("d"), "]"), kBatch);
-  EXPECT_EQ(refused.status, 429) << refused.body;
+  EXPECT_EQ(refused.status, 413) << refused.body;
+  EXPECT_TRUE(absl::StrContains(refused.body, "send smaller batches")) << refused.body;
   EXPECT_EQ(ParseJson(sidecar.Admin("GET", "/.pillion/deliveries"))["deliveries"].size(), 0u);
   const Response accepted =
       sidecar.Call("POST", "http://shop/signup", absl::StrCat("[", three, "]"), kBatch);
