@@ -202,6 +202,21 @@ TEST(SqliteJournal, OfAnotherDatabaseIsNotTakenForThisOnes) {
   EXPECT_FALSE(Has(*Open(directory), "old"));
 }
 
+TEST(SqliteJournal, IsMissed) {
+  const std::string directory = NewDirectory();
+  const std::string journal = directory + "/deliveries.journal";
+  InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "one").ok()); });
+  std::filesystem::rename(journal, journal + ".elsewhere");
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status missed = SqliteStore::Open(directory).status();
+    EXPECT_EQ(missed.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(missed.message()),
+                testing::AllOf(testing::HasSubstr(journal), testing::HasSubstr("put it back")));
+  }
+  std::filesystem::rename(journal + ".elsewhere", journal);
+  EXPECT_TRUE(Has(*Open(directory), "one"));
+}
+
 // Of a disk that is full only the store's process knows.
 TEST(SqliteJournal, AFullDiskLosesNothingThatWasCommitted) {
   const std::string directory = NewDirectory();

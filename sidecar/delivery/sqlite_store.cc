@@ -57,6 +57,13 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
+absl::Status NoJournal(const std::string& path) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "store ", path,
+      ": is missing, and the database is there; what was accepted last may be in it only: put it "
+      "back, or, if it is gone, create an empty file of that name to go on without"));
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation)
@@ -80,10 +87,15 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   PILLION_RETURN_IF_ERROR(CreateDirectory(directory));
   PILLION_ASSIGN_OR_RETURN(FileLock lock,
                            FileLock::Take(absl::StrCat(directory, "/deliveries.lock")));
-  PILLION_ASSIGN_OR_RETURN(
-      Journal journal,
-      Journal::Open(absl::StrCat(directory, "/deliveries.journal"), kJournalBytes));
-  const auto replay = [&](Database& database, uint64_t generation) {
+  const std::string journal_path = absl::StrCat(directory, "/deliveries.journal");
+  std::error_code error;
+  const bool is_missing = !std::filesystem::exists(journal_path, error);
+  PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
+  const auto replay = [&](Database& database, uint64_t generation) -> absl::Status {
+    if (is_missing) {
+      unlink(journal_path.c_str());
+      return NoJournal(journal_path);
+    }
     return journal.Read(generation,
                         [&](std::string_view record) { return Repeat(database, record); });
   };

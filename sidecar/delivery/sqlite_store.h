@@ -43,10 +43,10 @@ class SqliteStore : public Store {
   static constexpr size_t kJournalBytes = 1 << 20;
 
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
-  // the cause and what to do: in use or locked (Unavailable), of a newer version or another program
-  // (FailedPrecondition), damaged (DataLoss), not writable (PermissionDenied), disk full
-  // (ResourceExhausted).
-  // `max_row_bytes` is what a message or an answer may have; beyond it OutOfRange.
+  // the cause and what to do: in use or locked (Unavailable), of a newer version or another
+  // program, or without its journal (FailedPrecondition), damaged (DataLoss), not writable
+  // (PermissionDenied), disk full (ResourceExhausted). `max_row_bytes` is what a message or an
+  // answer may have; beyond it OutOfRange.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& directory,
                                                            int max_row_bytes = kMaxRowBytes);
   ~SqliteStore() override;

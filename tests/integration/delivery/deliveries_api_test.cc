@@ -305,7 +305,8 @@ TEST_F(DeliveriesApi, GivesThePayloadOfSeveralDeliveriesOfAMessageOnce) {
   ASSERT_EQ(deliveries.size(), 2u);
   EXPECT_EQ(deliveries[0]["payload"].value("body", ""), "for both");
   EXPECT_FALSE(deliveries[1].contains("payload"));
-  for (const Json& delivery : Get("?view=full")["deliveries"]) {
+  const Json all = Get("?view=full");
+  for (const Json& delivery : all["deliveries"]) {
     EXPECT_EQ(delivery["payload"].value("body", ""), "for both");
   }
 }
