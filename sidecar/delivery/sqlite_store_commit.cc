@@ -38,11 +38,10 @@ void SqliteStore::GiveUpTransaction() {
 }
 
 absl::Status SqliteStore::CatchUp() {
-  // Within a transaction it is for the caller to roll back.
-  const bool lost = !in_commit_ && !database_.in_transaction() && journal_.records() > 0;
-  const bool failed = !in_commit_ && database_.TakeFailed();
-  if (failed) GiveUpTransaction();
-  return lost || failed ? EnterTransaction() : absl::OkStatus();
+  if (in_commit_) return absl::OkStatus();  // it is for the caller to roll back
+  if (database_.TakeFailed()) GiveUpTransaction();
+  const bool lost = !database_.in_transaction() && journal_.records() > 0;
+  return lost ? EnterTransaction() : absl::OkStatus();
 }
 
 absl::Status SqliteStore::Begin() {
