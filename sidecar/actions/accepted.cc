@@ -1,7 +1,5 @@
 #include "sidecar/actions/accepted.h"
 
-#include <nlohmann/json.hpp>
-
 #include "absl/strings/str_replace.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
@@ -18,13 +16,10 @@ constexpr std::string_view kJson = "application/json";
 constexpr char kRetryAfter[] = "1";
 constexpr char kRetryAfterBacklog[] = "5";
 
-nlohmann::ordered_json AcceptedJson(std::string_view id, std::string_view state,
-                                    const std::string& url) {
-  nlohmann::ordered_json json;
-  json["id"] = std::string(id);
-  json["status"] = std::string(state);
-  json["statusUrl"] = url;
-  return json;
+// Nothing of it needs escaping: the id and the state are our own words, and the URL has only what
+// an authority may have (RFC 3986 section 3.2) besides.
+std::string AcceptedJson(std::string_view id, std::string_view state, std::string_view url) {
+  return StrCat(R"({"id":")", id, R"(","status":")", state, R"(","statusUrl":")", url, R"("})");
 }
 
 }  // namespace
@@ -45,20 +40,21 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
                                        std::string_view state, bool preferred) const {
   const std::string path = StrCat(collection, id);
   const std::string url = UrlOf(call, path);
-  const HeaderEdits::Replacements texts = {{"{operation}", ToAbsl(id)}, {"{status_url}", url}};
-  const HeaderEdits own_headers = headers_.Filled(texts);
   std::string body;
   http::ResponseHead head;
   head.status = status_;
+  HeaderEdits own_headers;  // while the head refers to them
   if (own_) {
+    const HeaderEdits::Replacements texts = {{"{operation}", ToAbsl(id)}, {"{status_url}", url}};
     body = absl::StrReplaceAll(body_, texts);
+    own_headers = headers_.Filled(texts);
     own_headers.Apply(head.headers);
     if (!body.empty() && !head.headers.Has(HeaderId::kContentType)) {
       const bool json = body.front() == '{' || body.front() == '[';
       head.headers.Add(HeaderId::kContentType, json ? kJson : "text/plain");
     }
   } else {
-    body = AcceptedJson(id, state, url).dump() + "\n";
+    body = StrCat(AcceptedJson(id, state, url), "\n");
     head.headers.Add(HeaderId::kContentType, kJson);
     head.headers.Add(HeaderId::kRetryAfter, "1");
   }
@@ -69,13 +65,12 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
 }
 
 net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accepted>& messages) {
-  nlohmann::ordered_json json;
-  json["messages"] = nlohmann::ordered_json::array();
+  std::string body = R"({"messages":[)";
   for (const delivery::Accepted& message : messages) {
-    json["messages"].push_back(
-        AcceptedJson(message.id, "pending", UrlOf(call, StrCat(kMessages, message.id))));
+    if (&message != &messages.front()) body += ',';
+    body += AcceptedJson(message.id, "pending", UrlOf(call, StrCat(kMessages, message.id)));
   }
-  const std::string body = json.dump() + "\n";
+  body += "]}\n";
   http::ResponseHead head;
   head.status = 202;
   head.headers.Add(HeaderId::kContentType, kJson);

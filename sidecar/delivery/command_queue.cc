@@ -77,9 +77,6 @@ absl::Status CommandQueue::Push(Command& command) {
 
 std::vector<Command> CommandQueue::Take(absl::Time wake_at) {
   std::unique_lock<std::mutex> lock(mutex_);
-  all_.commands -= taken_.commands;
-  all_.bytes -= taken_.bytes;
-  taken_ = Load();
   if (queue_.empty() && large_.empty() && !closed_ && wake_at > clock_->Now())
     clock_->WaitUntil(lock, wakeup_, wake_at);
   std::vector<Command> taken = std::exchange(queue_, {});
@@ -97,6 +94,13 @@ std::vector<Command> CommandQueue::Take(absl::Time wake_at) {
     large_.pop_front();
   }
   return taken;
+}
+
+void CommandQueue::Release() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  all_.commands -= taken_.commands;
+  all_.bytes -= taken_.bytes;
+  taken_ = Load();
 }
 
 void CommandQueue::Close() {

@@ -20,7 +20,7 @@ namespace pillion::delivery {
 
 class CommandQueue {
  public:
-  // The limits count what waits and what Take() handed out last; outcomes of attempts do not count.
+  // The limits count what waits and what was not released; outcomes of attempts do not count.
   CommandQueue(size_t max_commands, int64_t max_bytes, Clock* clock)
       : max_commands_(max_commands), max_bytes_(max_bytes), clock_(clock) {}
 
@@ -28,8 +28,10 @@ class CommandQueue {
   absl::Status Push(Command& command);
   // What is queued, but of large messages only as many as one commit should have, and in every
   // other commit none beside small ones; if that is nothing, waits for something, `wake_at` or
-  // Close(). Releases the ones before.
+  // Close().
   std::vector<Command> Take(absl::Time wake_at);
+  // What Take() handed out last is done.
+  void Release();
   void Close();
   // True when Push refuses everything and Take has nothing left.
   bool finished() const;

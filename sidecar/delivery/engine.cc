@@ -81,7 +81,9 @@ void Engine::Run() {
     std::vector<Command> commands = queue_->Take(worker_->NextWake(dispatching_));
     if (commands.empty() && queue_->finished()) break;
     worker_->Run(std::move(commands), dispatching_);
+    queue_->Release();
     PublishStats();
+    worker_->Upkeep();
   }
   worker_->Finish();
   PublishStats();

@@ -86,87 +86,120 @@ Journal::Journal(Journal&& other) noexcept
       max_bytes_(other.max_bytes_),
       descriptor_(std::exchange(other.descriptor_, -1)),
       file_bytes_(other.file_bytes_),
-      generation_(other.generation_),
-      records_(other.records_),
-      end_(other.end_),
+      before_(other.before_),
+      present_(other.present_),
       synced_(other.synced_) {}
 
 Journal::~Journal() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-absl::Status Journal::ReadUpTo(uint64_t records,
-                               absl::FunctionRef<absl::Status(std::string_view record)> use,
-                               uint64_t* found, size_t* end) const {
+size_t Journal::BeginOf(const Section& section) const { return section.half == 0 ? 0 : max_bytes_; }
+
+absl::Status Journal::ReadOn(Section& section, uint64_t up_to, Use use) const {
   std::string bytes;
-  for (*found = 0, *end = 0; *found < records; ++*found) {
+  for (; section.records < up_to; ++section.records) {
+    const size_t begin = BeginOf(section) + section.bytes;
     Header header;
     bytes.resize(sizeof header);
     PILLION_ASSIGN_OR_RETURN(size_t got,
-                             ReadAt(descriptor_, path_, bytes.data(), bytes.size(), *end));
+                             ReadAt(descriptor_, path_, bytes.data(), bytes.size(), begin));
     if (got < bytes.size()) break;
     std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.generation != generation_ || header.number != *found) break;
-    const size_t begin = *end + sizeof header;
-    if (begin > file_bytes_ || header.size > file_bytes_ - begin) break;
+    if (header.generation != section.generation) break;
+    if (header.number != section.records) break;
+    if (section.bytes + sizeof header > max_bytes_) break;
+    if (header.size > max_bytes_ - section.bytes - sizeof header) break;
     bytes.resize(sizeof header + header.size);
-    PILLION_ASSIGN_OR_RETURN(got, ReadAt(descriptor_, path_, bytes.data(), bytes.size(), *end));
+    PILLION_ASSIGN_OR_RETURN(got, ReadAt(descriptor_, path_, bytes.data(), bytes.size(), begin));
     if (got < bytes.size() || HashOf(bytes) != header.hash) break;
     PILLION_RETURN_IF_ERROR(use(std::string_view(bytes).substr(sizeof header)));
-    *end += bytes.size();
+    section.bytes += bytes.size();
   }
   return absl::OkStatus();
 }
 
-absl::Status Journal::Read(uint64_t generation,
-                           absl::FunctionRef<absl::Status(std::string_view record)> use) {
-  generation_ = generation;
-  return ReadUpTo(std::numeric_limits<uint64_t>::max(), use, &records_, &end_);
+// In which half the generation is; if it is nowhere, in the first.
+absl::StatusOr<Journal::Section> Journal::FindSection(uint64_t generation) const {
+  Section section;
+  section.generation = generation;
+  for (section.half = 1; section.half > 0; --section.half) {
+    Header header;
+    char bytes[sizeof header];
+    PILLION_ASSIGN_OR_RETURN(const size_t got,
+                             ReadAt(descriptor_, path_, bytes, sizeof bytes, BeginOf(section)));
+    if (got < sizeof bytes) continue;
+    std::memcpy(&header, bytes, sizeof header);
+    if (header.generation == generation) break;
+  }
+  return section;
 }
 
-absl::Status Journal::ReadAgain(
-    absl::FunctionRef<absl::Status(std::string_view record)> use) const {
-  uint64_t found = 0;
-  size_t end = 0;
-  PILLION_RETURN_IF_ERROR(ReadUpTo(records_, use, &found, &end));
-  if (found == records_) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("store ", path_, ": has ", found, " of ", records_,
-                                          " records that were written to it; did another process "
-                                          "change the file?"));
+absl::Status Journal::Read(uint64_t generation, Use use) {
+  constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
+  Start(generation);
+  PILLION_ASSIGN_OR_RETURN(present_, FindSection(generation));
+  PILLION_RETURN_IF_ERROR(ReadOn(present_, kAll, use));
+  PILLION_ASSIGN_OR_RETURN(Section next, FindSection(generation + 1));
+  // It began when all of this one was synced.
+  if (present_.records == 0 || next.half == present_.half) return absl::OkStatus();
+  PILLION_RETURN_IF_ERROR(ReadOn(next, kAll, use));
+  if (next.records == 0) return absl::OkStatus();
+  before_ = present_;
+  present_ = next;
+  return absl::OkStatus();
+}
+
+absl::Status Journal::ReadAgain(Use use) const {
+  for (const Section& section : {before_, present_}) {
+    Section read = section;
+    read.records = 0;
+    read.bytes = 0;
+    PILLION_RETURN_IF_ERROR(ReadOn(read, section.records, use));
+    if (read.records == section.records) continue;
+    return absl::DataLossError(absl::StrCat("store ", path_, ": has ", read.records, " of ",
+                                            section.records,
+                                            " records that were written to it; did another "
+                                            "process change the file?"));
+  }
+  return absl::OkStatus();
 }
 
 bool Journal::HasRoomFor(size_t record_bytes) const {
-  return record_bytes <= max_bytes_ && end_ + sizeof(Header) + record_bytes <= max_bytes_;
+  return record_bytes <= max_bytes_ && present_.bytes + sizeof(Header) + record_bytes <= max_bytes_;
 }
 
 absl::Status Journal::MakeRoom(size_t end) {
-  if (end <= file_bytes_) return absl::OkStatus();
-  const size_t wanted = std::min(max_bytes_, (end + kGrowth - 1) / kGrowth * kGrowth);
-  PILLION_RETURN_IF_ERROR(Write(std::string(wanted - file_bytes_, '\0'), file_bytes_));
-  file_bytes_ = wanted;
+  const std::string zeros(end <= file_bytes_ ? 0 : kGrowth, '\0');
+  while (end > file_bytes_) {
+    const size_t more = std::min(kGrowth, 2 * max_bytes_ - file_bytes_);
+    PILLION_RETURN_IF_ERROR(Write(std::string_view(zeros).substr(0, more), file_bytes_));
+    file_bytes_ += more;
+  }
   return absl::OkStatus();
 }
 
 absl::Status Journal::Append(std::string_view first, std::string_view second, bool sync) {
   const size_t size = first.size() + second.size();
   assert(HasRoomFor(size));
-  Header header{0, generation_, records_, size};
+  Header header{0, present_.generation, present_.records, size};
   buffer_.resize(sizeof header);
   buffer_.append(first).append(second);
   std::memcpy(buffer_.data(), &header, sizeof header);
   header.hash = HashOf(buffer_);
   std::memcpy(buffer_.data(), &header.hash, sizeof header.hash);
-  PILLION_RETURN_IF_ERROR(MakeRoom(end_ + buffer_.size()));
-  absl::Status written = Write(buffer_, end_);
+  const size_t begin = BeginOf(present_) + present_.bytes;
+  PILLION_RETURN_IF_ERROR(MakeRoom(begin + buffer_.size()));
+  absl::Status written = Write(buffer_, begin);
   if (written.ok() && sync) written = Sync();
   if (!written.ok()) {
     // Nobody is told of it, so the next start must not find it.
-    Write(std::string(sizeof header, '\0'), end_).IgnoreError();
+    Write(std::string(sizeof header, '\0'), begin).IgnoreError();
     return written;
   }
   synced_ = sync;
-  end_ += buffer_.size();
-  ++records_;
+  present_.bytes += buffer_.size();
+  ++present_.records;
   return absl::OkStatus();
 }
 
@@ -188,10 +221,15 @@ absl::Status Journal::Sync() {
 }
 
 void Journal::Start(uint64_t generation) {
-  generation_ = generation;
-  records_ = 0;
-  end_ = 0;
+  before_ = Section();
+  present_ = {generation, present_.half};
   synced_ = true;
+}
+
+void Journal::StartNext() {
+  assert(synced_ && before_.records == 0);
+  before_ = present_;
+  present_ = {before_.generation + 1, 1 - before_.half};
 }
 
 }  // namespace pillion::delivery

@@ -97,6 +97,42 @@ TEST(Journal, ANewGenerationOverwritesTheOneBefore) {
   EXPECT_THAT(Read(again, 1), IsEmpty());
 }
 
+TEST(Journal, HasTwoGenerationsUntilTheFirstIsSettled) {
+  const std::string path = NewPath();
+  {
+    Journal journal = Open(path);
+    journal.Start(1);
+    ASSERT_TRUE(journal.Append("one", "", true).ok());
+    ASSERT_TRUE(journal.Append("two", "", true).ok());
+    journal.StartNext();
+    ASSERT_TRUE(journal.Append("three", "", true).ok());
+    EXPECT_EQ(journal.records(), 3u);
+    EXPECT_EQ(journal.present_bytes(), 32u + 5u);
+    std::vector<std::string> again;
+    ASSERT_TRUE(journal
+                    .ReadAgain([&](std::string_view record) {
+                      again.emplace_back(record);
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    EXPECT_THAT(again, ElementsAre("one", "two", "three"));
+  }
+  {
+    Journal journal = Open(path);
+    EXPECT_THAT(Read(journal, 1), ElementsAre("one", "two", "three"));
+    EXPECT_EQ(journal.generation(), 2u);
+    EXPECT_THAT(Read(journal, 2), ElementsAre("three"));
+    EXPECT_EQ(journal.generation(), 2u);
+    journal.SettledBefore();
+    journal.StartNext();
+    ASSERT_TRUE(journal.Append("four", "", true).ok());
+  }
+  Journal journal = Open(path);
+  EXPECT_THAT(Read(journal, 1), IsEmpty());
+  EXPECT_THAT(Read(journal, 2), ElementsAre("three", "four"));
+  EXPECT_THAT(Read(journal, 3), ElementsAre("four"));
+}
+
 TEST(Journal, ADamagedRecordEndsIt) {
   const std::string path = NewPath();
   {

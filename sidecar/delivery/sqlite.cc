@@ -119,6 +119,16 @@ absl::Status Database::Error(int code) const {
   }
 }
 
+absl::Status Database::ExecuteDeferred(StatementLog& log) {
+  const absl::Status status = log.ExecuteDeferred([this](const LoggedStatement& logged) {
+    Query query = Query::AsItIs(*this, logged.prepared);
+    query.BindAll(logged.values, /*copy=*/false);
+    return query.Run();
+  });
+  failed_ = failed_ || !status.ok();
+  return status;
+}
+
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 absl::Status Statement::Prepare(const Database& database, std::string_view sql) {
@@ -128,46 +138,88 @@ absl::Status Statement::Prepare(const Database& database, std::string_view sql) 
   statement_.reset(statement);
   if (code != SQLITE_OK) return database.Error(code);
   if (sqlite3_stmt_readonly(statement) == 0) sql_ = sqlite3_sql(statement);
+  has_rows_ = sqlite3_column_count(statement) > 0;
   return absl::OkStatus();
 }
 
 Query::Query(Database& database, const Statement& statement)
-    : database_(database),
-      statement_(statement.statement_.get()),
-      log_(statement.sql_ == nullptr ? nullptr : database.log()) {
-  if (log_ != nullptr) log_->Begin(statement.sql_);
+    : Query(database, statement.statement_.get()) {
+  if (statement.sql_ != nullptr) log_ = database.log_;
+  deferred_ = log_ != nullptr && !statement.has_rows_ && !log_->overflowed();
+  if (!deferred_ && database.before_use_) before_use_ = database.before_use_();
+  if (log_ != nullptr) log_->Begin(statement.sql_, statement_);
 }
+
+Query::Query(Database& database, sqlite3_stmt* prepared)
+    : database_(database), statement_(prepared) {}
+
+Query Query::AsItIs(Database& database, const Statement& statement) {
+  return {database, statement.statement_.get()};
+}
+
+Query Query::AsItIs(Database& database, sqlite3_stmt* prepared) { return {database, prepared}; }
 
 Query::~Query() {
   if (log_ != nullptr) log_->Drop();
+  if (deferred_) return;
   sqlite3_reset(statement_);
   // Bound text belongs to the caller and must not be looked at again.
   sqlite3_clear_bindings(statement_);
+}
+
+// The log cannot take what comes: what it has of this execution is bound.
+void Query::StopDeferring() {
+  deferred_ = false;
+  if (database_.before_use_) before_use_ = database_.before_use_();
+  BindAll(log_->BegunValues(), /*copy=*/true);
+}
+
+void Query::BindAll(const std::vector<LoggedValue>& values, bool copy) {
+  for (const LoggedValue& value : values) {
+    switch (value.tag) {
+      case StatementLog::kInt:
+        Keep(sqlite3_bind_int64(statement_, ++parameter_, value.number));
+        break;
+      case StatementLog::kText:
+      case StatementLog::kBlob:
+        Bind(value.bytes, value.tag == StatementLog::kText, copy);
+        break;
+      default:
+        ++parameter_;  // NULL, as nothing is bound
+    }
+  }
 }
 
 void Query::Keep(int code) {
   if (bind_error_ == SQLITE_OK) bind_error_ = code;
 }
 
+void Query::Bind(std::string_view value, bool is_text, bool copy) {
+  // A null pointer would bind NULL.
+  const char* data = value.data() == nullptr ? "" : value.data();
+  const auto release = copy ? SQLITE_TRANSIENT : SQLITE_STATIC;
+  Keep(is_text
+           ? sqlite3_bind_text64(statement_, ++parameter_, data, value.size(), release, SQLITE_UTF8)
+           : sqlite3_bind_blob64(statement_, ++parameter_, data, value.size(), release));
+}
+
 Query& Query::Int(int64_t value) {
   if (log_ != nullptr) log_->Int(value);
-  Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
+  if (!deferred_) Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
   return *this;
 }
 
 Query& Query::Text(std::string_view value) {
+  if (deferred_ && !log_->HasRoomFor(value.size())) StopDeferring();
   if (log_ != nullptr) log_->Text(value);
-  // A null pointer would bind NULL.
-  const char* data = value.data() == nullptr ? "" : value.data();
-  Keep(sqlite3_bind_text64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC,
-                           SQLITE_UTF8));
+  if (!deferred_) Bind(value, /*is_text=*/true, /*copy=*/false);
   return *this;
 }
 
 Query& Query::Blob(std::string_view value) {
+  if (deferred_ && !log_->HasRoomFor(value.size())) StopDeferring();
   if (log_ != nullptr) log_->Blob(value);
-  const char* data = value.data() == nullptr ? "" : value.data();
-  Keep(sqlite3_bind_blob64(statement_, ++parameter_, data, value.size(), SQLITE_STATIC));
+  if (!deferred_) Bind(value, /*is_text=*/false, /*copy=*/false);
   return *this;
 }
 
@@ -181,20 +233,25 @@ Query& Query::Time(absl::Time value) {
 
 Query& Query::Null() {
   if (log_ != nullptr) log_->Null();
-  Keep(sqlite3_bind_null(statement_, ++parameter_));
+  if (!deferred_) ++parameter_;  // NULL, as nothing is bound
   return *this;
 }
 
 absl::Status Query::Run() { return Next().status(); }
 
 absl::StatusOr<bool> Query::Next() {
+  if (deferred_) {
+    std::exchange(log_, nullptr)->Keep(/*executed=*/false);
+    return false;
+  }
+  PILLION_RETURN_IF_ERROR(before_use_);
   if (bind_error_ != SQLITE_OK) return database_.Error(bind_error_);
   const int code = sqlite3_step(statement_);
   if (code != SQLITE_ROW && code != SQLITE_DONE) {
     database_.failed_ = database_.failed_ || (code & 0xff) != SQLITE_TOOBIG;
     return database_.Error(code);
   }
-  if (log_ != nullptr) std::exchange(log_, nullptr)->Keep();
+  if (log_ != nullptr) std::exchange(log_, nullptr)->Keep(/*executed=*/true);
   return code == SQLITE_ROW;
 }
 

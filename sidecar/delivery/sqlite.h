@@ -1,15 +1,20 @@
-// A thin layer over the SQLite C interface: ownership, typed binding, errors as absl::Status.
+// A thin layer over the SQLite C interface: ownership, typed binding, errors as absl::Status; and
+// *deferred* writing: while a log is on, statements that write and give no rows are only noted
+// there. The owner of the log has them executed before any other statement is (set_before_use), so
+// whoever reads sees everything, and their errors appear there.
 //
 // One thread at a time. A Statement must not outlive its Database, a Query neither of them.
 #ifndef PILLION_SIDECAR_DELIVERY_SQLITE_H_
 #define PILLION_SIDECAR_DELIVERY_SQLITE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +26,7 @@ struct sqlite3_stmt;
 namespace pillion::delivery {
 
 class StatementLog;
+struct LoggedValue;
 
 class Database {
  public:
@@ -35,9 +41,16 @@ class Database {
   bool in_transaction() const;
   // What the result code `code` of the last call means for the one who operates this store.
   absl::Status Error(int code) const;
-  // Notes what writing statements are executed from now on, until it is null.
-  void set_log(StatementLog* log) { log_ = log; }
-  StatementLog* log() const { return log_; }
+  // From now on statements that write are noted, and those of them that give no rows deferred,
+  // until StopLog(). What is deferred then, stays so.
+  void StartLog(StatementLog* log) { log_ = log; }
+  void StopLog() { log_ = nullptr; }
+  bool logging() const { return log_ != nullptr; }
+  // What the log has. After an error it has nothing of it any more: TakeFailed().
+  absl::Status ExecuteDeferred(StatementLog& log);
+  // Called before a statement is used that is not deferred; if it fails, so does that.
+  void set_before_use(std::function<absl::Status()> call) { before_use_ = std::move(call); }
+  bool failed() const { return failed_; }
   // Whether a statement has failed since the last call, in another way than that something was too
   // large: SQLite may have given up the transaction then, or refuse to go on with it.
   bool TakeFailed() { return std::exchange(failed_, false); }
@@ -54,6 +67,7 @@ class Database {
   std::string path_;
   std::unique_ptr<sqlite3, Close> handle_;
   StatementLog* log_ = nullptr;
+  std::function<absl::Status()> before_use_;
   bool failed_ = false;
 };
 
@@ -70,6 +84,7 @@ class Statement {
   };
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
   const char* sql_ = nullptr;  // null if it only reads
+  bool has_rows_ = false;
 };
 
 // One use of a Statement: bind in the order of the parameters, then Run() or Next(). The statement
@@ -78,6 +93,9 @@ class Statement {
 class Query {
  public:
   Query(Database& database, const Statement& statement);
+  // Neither noted nor deferred, and what is deferred does not matter.
+  static Query AsItIs(Database& database, const Statement& statement);
+  static Query AsItIs(Database& database, sqlite3_stmt* prepared);
   ~Query();
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
@@ -88,8 +106,10 @@ class Query {
   Query& TextOrNull(const std::optional<std::string>& value);
   Query& Time(absl::Time value);  // in milliseconds; InfiniteFuture is NULL
   Query& Null();
+  // As a StatementLog has them; a copy, if they do not live as long.
+  void BindAll(const std::vector<LoggedValue>& values, bool copy);
 
-  // For statements without rows.
+  // For statements of which no row is needed, or only the first.
   absl::Status Run();
   // True if there is a row; its columns are read by the functions below, numbered from 0.
   absl::StatusOr<bool> Next();
@@ -102,11 +122,17 @@ class Query {
   bool IsNull(int column) const;
 
  private:
+  Query(Database& database, sqlite3_stmt* prepared);
+
+  void Bind(std::string_view value, bool is_text, bool copy);
   void Keep(int code);
+  void StopDeferring();
 
   Database& database_;
   sqlite3_stmt* statement_;
-  StatementLog* log_;  // null: not to be logged, or logged already
+  StatementLog* log_ = nullptr;  // null: not to be logged, or logged already
+  bool deferred_ = false;        // nothing is bound
+  absl::Status before_use_;
   int parameter_ = 0;
   int bind_error_ = 0;
 };

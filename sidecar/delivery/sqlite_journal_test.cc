@@ -76,6 +76,9 @@ absl::Status Accept(SqliteStore& store, const std::string& id,
   return status;
 }
 
+// Whoever reads waits for it.
+void WaitForSettling(SqliteStore& store) { EXPECT_TRUE(store.Counts().ok()); }
+
 bool Has(SqliteStore& store, const std::string& id) {
   const auto found = store.Find(id);
   EXPECT_TRUE(found.ok()) << found.status();
@@ -165,6 +168,7 @@ TEST(SqliteJournal, IsSettledASecondLaterOrWhenItIsFullOrAtTheEnd) {
     ASSERT_TRUE(store->Upkeep(kNow).ok());
     EXPECT_EQ(Settled(directory), 0);
     ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    WaitForSettling(*store);
     EXPECT_EQ(Settled(directory), 1);
     EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
     // Too large for the journal, and with it what was there.
@@ -172,14 +176,25 @@ TEST(SqliteJournal, IsSettledASecondLaterOrWhenItIsFullOrAtTheEnd) {
     const std::string large(SqliteStore::kJournalBytes, 'x');
     ASSERT_TRUE(Accept(*store, "large", Durability::kNow, large).ok());
     EXPECT_EQ(Settled(directory), 3);
+    // Half of it is full with the fifth.
     const std::string tenth(SqliteStore::kJournalBytes / 10, 'x');
-    for (int i = 0; i < 10; ++i)
+    for (int i = 0; i < 4; ++i)
       ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, tenth).ok());
-    EXPECT_EQ(Settled(directory), 13);
+    EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+    ASSERT_TRUE(Accept(*store, "fifth", Durability::kNow, tenth).ok());
+    EXPECT_EQ(store->NextUpkeep(), absl::InfinitePast());
+    ASSERT_TRUE(store->Upkeep(kNow).ok());
+    ASSERT_TRUE(Accept(*store, "meanwhile").ok());
+    WaitForSettling(*store);
+    EXPECT_EQ(Settled(directory), 8);
+    // Nobody called Upkeep().
+    for (int i = 0; i < 12; ++i)
+      ASSERT_TRUE(Accept(*store, "more" + std::to_string(i), Durability::kNow, tenth).ok());
+    WaitForSettling(*store);
+    EXPECT_GE(Settled(directory), 17);
     ASSERT_TRUE(Accept(*store, "last").ok());
-    EXPECT_EQ(Settled(directory), 13);
   }
-  EXPECT_EQ(Settled(directory), 14);
+  EXPECT_EQ(Settled(directory), 22);
 }
 
 TEST(SqliteJournal, WhatNobodyWaitsForIsSyncedALittleLater) {
@@ -283,14 +298,59 @@ TEST(SqliteJournal, ASettlingWhoseSyncFailsTakesNothingAwayThatComesLater) {
     const auto store = Open(directory);
     ASSERT_TRUE(Accept(*store, "before").ok());
     fail_syncs_of = ".db-wal";
-    EXPECT_FALSE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    ASSERT_TRUE(Accept(*store, "meanwhile").ok());
+    EXPECT_EQ(store->Find("before").status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_TRUE(Has(*store, "before"));
+    EXPECT_TRUE(Has(*store, "meanwhile"));
+    EXPECT_FALSE(Accept(*store, "refused").ok());
     fail_syncs_of = nullptr;
     ASSERT_TRUE(Accept(*store, "after").ok());
+    EXPECT_FALSE(Has(*store, "refused"));
   });
   const auto store = Open(directory);
-  EXPECT_TRUE(Has(*store, "before"));
-  EXPECT_TRUE(Has(*store, "after"));
-  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 2);
+  for (const char* id : {"before", "meanwhile", "after"}) EXPECT_TRUE(Has(*store, id)) << id;
+  EXPECT_FALSE(Has(*store, "refused"));
+  EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 3);
+}
+
+// Nobody reads, and nobody accepts.
+TEST(SqliteJournal, ASettlingThatFailsIsNoticedAndTriedAgain) {
+  const std::string directory = NewDirectory();
+  const auto store = Open(directory);
+  ASSERT_TRUE(Accept(*store, "one").ok());
+  fail_syncs_of = ".db-wal";
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+  absl::Time now = kNow + absl::Seconds(1);
+  absl::Status noticed;
+  while (noticed.ok()) {
+    ASSERT_LE(store->NextUpkeep(), now + absl::Milliseconds(100));
+    now += absl::Milliseconds(100);
+    noticed = store->Upkeep(now);
+  }
+  EXPECT_EQ(noticed.code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(store->Upkeep(now).ok());
+  EXPECT_EQ(store->NextUpkeep(), now + absl::Seconds(1));
+  fail_syncs_of = nullptr;
+  EXPECT_TRUE(store->Upkeep(now + absl::Seconds(1)).ok());
+  EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
+  EXPECT_EQ(Settled(directory), 1);
+}
+
+// What the journal has then: the generation that is being settled, and the next.
+TEST(SqliteJournal, AKillWhileItIsSettledLosesNothing) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string directory = NewDirectory();
+    InKilledProcess([&] {
+      const auto store = Open(directory);
+      for (int i = 0; i < 50; ++i) ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
+      ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+      for (int i = 50; i < 50 + round; ++i) ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
+    });
+    const auto store = Open(directory);
+    for (int i = 0; i < 50 + round; ++i) EXPECT_TRUE(Has(*store, std::to_string(i))) << i;
+    EXPECT_EQ(store->BacklogOf({TargetKind::kRoute, "reports"})->deliveries, 50 + round);
+  }
 }
 
 TEST(SqliteJournal, WhatCouldNotBeSyncedIsNotThereAfterAKill) {

@@ -66,6 +66,7 @@ StoredDelivery ReadDelivery(const Query& query, int first) {
   ++column;
   spec.extra = query.GetText(column++);
   view.extra = spec.extra;
+  delivery.ref.bytes = query.GetInt(column++);
   delivery.ref.target = view.target;
   delivery.ref.ordering_key = view.ordering_key;
   return delivery;

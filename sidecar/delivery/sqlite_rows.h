@@ -23,12 +23,12 @@ int StateNumber(Placement placement);
   " d.started_at, d.finished_at, d.reason, d.last_status, d.last_error, d.num_retries, "      \
   "d.base_interval,"                                                                          \
   " d.max_interval, d.attempt_timeout, d.retention, d.dead_letter_retention, d.concurrency, " \
-  "d.callback, d.resume IS NOT NULL, d.percent_complete, d.extra"
+  "d.callback, d.resume IS NOT NULL, d.percent_complete, d.extra, d.bytes"
 #define PILLION_SUMMARY_COLUMNS                                                               \
   "m.seq, m.id, m.kind, m.topic, m.method, m.path, m.authority, m.created_at, m.expires_at, " \
   "m.forgotten"
 #define PILLION_ENTRY_COLUMNS PILLION_DELIVERY_COLUMNS ", m.id, m.kind"
-inline constexpr int kDeliveryColumns = 25;
+inline constexpr int kDeliveryColumns = 26;
 inline constexpr int kSummaryColumns = 10;
 inline constexpr int kEntryColumns = kDeliveryColumns + 2;
 

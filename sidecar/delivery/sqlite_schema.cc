@@ -136,9 +136,13 @@ INSERT INTO journal VALUES(random() & 0x3fffffffffffffff);
 )sql";
 constexpr int kFirstVersionWithJournal = 5;
 
+// The tables stay as they are. But an older program would do only half of the journal.
+constexpr char kTwoGenerations[] = "";
+
 // Each brings the file from one version to the next, the first an empty one to version 1. What was
 // released is not changed any more: what is new becomes a step at the end.
-constexpr const char* kSteps[] = {kTables, kNotBefore, kBacklog, kFollowing, kJournal};
+constexpr const char* kSteps[] = {kTables,    kNotBefore, kBacklog,
+                                  kFollowing, kJournal,   kTwoGenerations};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
@@ -191,8 +195,8 @@ absl::Status BringUpToDate(Database& database, int64_t version) {
 
 absl::Status ReplayJournal(Database& database, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
-  PILLION_RETURN_IF_ERROR(replay(database, generation));
-  return database.Execute("UPDATE journal SET generation = generation + 1");
+  PILLION_ASSIGN_OR_RETURN(const uint64_t last, replay(database, generation));
+  return database.Execute(absl::StrCat("UPDATE journal SET generation = ", last));
 }
 
 // Creates the tables, or brings them up to date.

@@ -12,10 +12,10 @@
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
-// Does what the journal has of one generation.
-using Replay = absl::FunctionRef<absl::Status(Database& database, uint64_t generation)>;
+// Does what the journal has of this generation and the next, and returns the last one.
+using Replay = absl::FunctionRef<absl::StatusOr<uint64_t>(Database& database, uint64_t generation)>;
 
 // Opens `path`, creates the tables if it is new, and takes SQLite's exclusive lock. What is in the
 // journal, and not in the file yet, is done by `replay`; then the tables are brought up to date if

@@ -105,7 +105,7 @@ constexpr Source kSources[] = {
     {&S::finish,
      "UPDATE delivery SET state = ?, reason = ?, due_at = NULL, deadline_at = ?, finished_at = ?,"
      " last_status = coalesce(?, last_status), last_error = coalesce(?, last_error),"
-     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ? RETURNING bytes"},
+     " lease_owner = NULL, lease_until = NULL, resume = NULL WHERE seq = ?"},
     {&S::put_result,
      "INSERT OR REPLACE INTO result(seq, status, headers, body) VALUES(?, ?, ?, ?)"},
     {&S::delete_result, "DELETE FROM result WHERE seq = ?"},
@@ -124,7 +124,7 @@ constexpr Source kSources[] = {
      " callback = CASE WHEN callback IS NOT NULL THEN '' END, percent_complete = NULL,"
      " deadline_at = ?3 + (SELECT expires_at - created_at FROM message WHERE message.seq = "
      "delivery.seq - ordinal)"
-     " WHERE seq = ?4 RETURNING bytes"},
+     " WHERE seq = ?4"},
 
     {&S::next_deadline, "SELECT min(deadline_at) FROM delivery WHERE deadline_at > 0"},
     {&S::overdue,

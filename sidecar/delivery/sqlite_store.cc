@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -66,19 +67,22 @@ absl::Status NoJournal(const std::string& path) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation)
+SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation,
+                         size_t max_log_bytes)
     : lock_(std::move(lock)),
       journal_(std::move(journal)),
-      log_(kJournalBytes),
+      log_(max_log_bytes),
       database_(std::move(database)),
       statements_(std::make_unique<SqliteStatements>()),
       generation_(generation) {
   journal_.Start(generation);
+  database_.set_before_use([this] { return CatchUp(); });
 }
 
 SqliteStore::~SqliteStore() {
   if (in_commit_) Rollback();
   // If it fails, the journal has it all the same.
+  FinishSettling().IgnoreError();
   if (journal_.records() > 0) Settle().IgnoreError();
 }
 
@@ -91,13 +95,14 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   std::error_code error;
   const bool is_missing = !std::filesystem::exists(journal_path, error);
   PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
-  const auto replay = [&](Database& database, uint64_t generation) -> absl::Status {
+  const auto replay = [&](Database& database, uint64_t generation) -> absl::StatusOr<uint64_t> {
     if (is_missing) {
       unlink(journal_path.c_str());
       return NoJournal(journal_path);
     }
-    return journal.Read(generation,
-                        [&](std::string_view record) { return Repeat(database, record); });
+    PILLION_RETURN_IF_ERROR(journal.Read(
+        generation, [&](std::string_view record) { return Repeat(database, record); }));
+    return journal.generation();
   };
   PILLION_ASSIGN_OR_RETURN(Database database,
                            OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db"), replay));
@@ -108,8 +113,10 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
       database.QueryInt("SELECT max(coalesce((SELECT last_delivery FROM message ORDER BY seq DESC"
                         " LIMIT 1), 0), coalesce((SELECT max(seq) FROM delivery), 0))"));
   sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
-  auto store = std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::move(lock), std::move(journal), std::move(database), generation));
+  // What is too large for a row is not deferred: whoever wants it stored is told.
+  const size_t max_log_bytes = std::min(kJournalBytes, static_cast<size_t>(max_row_bytes) / 2);
+  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(
+      std::move(lock), std::move(journal), std::move(database), generation, max_log_bytes));
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
   PILLION_ASSIGN_OR_RETURN(store->page_size_, store->database_.QueryInt("PRAGMA page_size"));
@@ -174,13 +181,13 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   const bool running = inserted.placement == Placement::kRunning;
   const bool due = inserted.placement == Placement::kDue;
   const int64_t ordinal = message.kind == MessageKind::kAsync ? 0 : static_cast<int64_t>(index) + 1;
-  inserted.row = message_row + ordinal;
+  inserted.ref = {message_row + ordinal, delivery.target, delivery.ordering_key, bytes};
   const DeliverySpec& spec = delivery.spec;
   const absl::Time now = message.created_at;
   const absl::Time not_before = now + delivery.delay;
 
   Query query(database_, statements_->insert_delivery);
-  query.Int(inserted.row).Int(ordinal).Text(id).Int(target).Text(delivery.cluster);
+  query.Int(inserted.ref.row).Int(ordinal).Text(id).Int(target).Text(delivery.cluster);
   query.TextOrNull(delivery.ordering_key).Int(StateNumber(inserted.placement)).Int(running ? 1 : 0);
   query.Time(due ? not_before : absl::InfiniteFuture()).Time(message.expires_at);
   query.Time(running ? now : absl::InfiniteFuture());
@@ -347,8 +354,8 @@ absl::StatusOr<std::optional<absl::Time>> SqliteStore::Finish(const DeliveryRef&
       query.Null().Null();
     }
     PILLION_RETURN_IF_ERROR(query.Int(delivery.row).Run());
-    PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, -1, query.GetInt(0)));
   }
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, -1, delivery.bytes));
   if (!holds_up_others) return std::nullopt;
   return LetNextOfKeyGo(delivery, ending.at);
 }
@@ -392,7 +399,7 @@ absl::StatusOr<Placement> SqliteStore::Replay(const DeliveryRef& delivery, absl:
   query.Int(StateNumber(placement));
   query.Time(placement == Placement::kDue ? now : absl::InfiniteFuture());
   PILLION_RETURN_IF_ERROR(query.Time(now).Int(delivery.row).Run());
-  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, query.GetInt(0)));
+  PILLION_RETURN_IF_ERROR(ChangeBacklog(delivery.target, 1, delivery.bytes));
   return placement;
 }
 

@@ -3,12 +3,15 @@
 //
 // A commit of SQLite writes every page that has changed, of each table and index; for a few small
 // messages that is many times their size. So a Commit() here writes the statements themselves to
-// the journal (`deliveries.journal`) and syncs that. In SQLite they are part of one long
-// transaction, each Begin() a savepoint of it. When the journal is full, or a second later, that
-// transaction is committed (it is *settled*; synchronous=FULL), and the journal's next generation
-// begins. After a crash the journal is done again on what was settled; the same happens if SQLite
-// gives the long transaction up because of an error. What has no room in the journal, or meets an
-// error of it, is settled at once: the journal makes commits cheaper, and nothing depends on it.
+// the journal (`deliveries.journal`) and syncs that. SQLite executes them later (they are
+// *deferred*): before anything is read, or when the journal is *settled*, once half of it is full,
+// or a second later. In SQLite everything since then is one long transaction. To settle is to
+// commit that (synchronous=FULL); a thread of its own does it, and meanwhile the journal's next
+// generation takes what is accepted. SQLite belongs to that thread then: who wants to read waits.
+//
+// After a crash the journal is done again on what was settled; the same happens if SQLite gives the
+// long transaction up because of an error. What has no room in the journal, or meets an error of
+// it, is settled at once: the journal makes commits cheaper, and nothing depends on it.
 //
 // One process at a time has the store (`deliveries.lock`, and SQLite's own exclusive lock); anyone
 // may look into a copy with `sqlite3`: it shows what is settled. sqlite_schema.cc says what the
@@ -24,6 +27,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
+#include "sidecar/delivery/background_call.h"
 #include "sidecar/delivery/file_lock.h"
 #include "sidecar/delivery/journal.h"
 #include "sidecar/delivery/sqlite.h"
@@ -39,7 +43,7 @@ class SqliteStore : public Store {
   // What SQLite can keep in one row.
   static constexpr int kMaxRowBytes = 1'000'000'000;
 
-  // The journal's size.
+  // Of one generation of the journal.
   static constexpr size_t kJournalBytes = 1 << 20;
 
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
@@ -120,16 +124,22 @@ class SqliteStore : public Store {
     bool changed = false;  // in this transaction
   };
 
-  SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation);
+  SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation,
+              size_t max_log_bytes);
 
   // sqlite_store_commit.cc
+  absl::Status CatchUp();
   absl::Status EnterTransaction();
   void GiveUpTransaction();
-  // For reading outside of transactions.
-  absl::Status CatchUp();
+  void ForgetTargets();
   absl::Status SyncIf(Durability durability);
+  bool SyncJournal();
   absl::Status WriteToJournal(Durability durability, absl::Time now);
+  absl::Status StartSettling(absl::Time now);
+  absl::Status FinishSettling();
   absl::Status Settle();
+  absl::Status CommitGeneration(uint64_t generation);
+  bool IsHalfFull() const;
   void NoteCommitted();
 
   absl::Status ReadBacklogs();
@@ -153,22 +163,28 @@ class SqliteStore : public Store {
 
   FileLock lock_;
   Journal journal_;
-  StatementLog log_;  // of this transaction
-  Database database_;
+  StatementLog log_;   // of this transaction, and what is deferred
+  Database database_;  // not while settling_
   std::unique_ptr<SqliteStatements> statements_;
   uint64_t generation_ = 0;  // of the journal
   // Since an error: of what the journal and SQLite's files have, one may be what nobody was told
   // of. Until the next generation nothing is written to the journal.
   bool journal_in_doubt_ = false;
+  // Since an error: SQLite has nothing of what the journal has.
+  bool must_repeat_ = false;
   bool in_commit_ = false;  // between Begin and its end
   absl::Time sync_at_ = absl::InfiniteFuture();
   absl::Time settle_at_ = absl::InfiniteFuture();
+  absl::Time look_at_ = absl::InfiniteFuture();  // whether settling has come to its end
   // Those seen so far: as many as the policy has routes and subscriptions.
   absl::node_hash_map<Target, KnownTarget> targets_;
   std::vector<Target> changed_;                            // of this transaction
   absl::flat_hash_map<Target, Backlog> changed_backlogs_;  // committed, and not taken yet
   RowId next_row_ = 1;
-  int64_t page_size_ = 0;  // bytes
+  int64_t page_size_ = 0;      // bytes
+  int64_t used_pages_ = 0;     // when they were last counted
+  size_t settling_bytes_ = 0;  // that settling_ executes
+  BackgroundCall settling_;
 };
 
 }  // namespace pillion::delivery

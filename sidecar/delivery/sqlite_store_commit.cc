@@ -1,5 +1,6 @@
 // Transactions: the journal, SQLite's long transaction behind it, and what happens if either fails.
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "sidecar/delivery/sqlite_repeat.h"
@@ -14,88 +15,154 @@ namespace {
 // unnecessary.
 constexpr absl::Duration kSyncAfter = absl::Milliseconds(5);
 constexpr absl::Duration kSettleAfter = absl::Seconds(1);
+// So long nobody may know that settling has failed.
+constexpr absl::Duration kLookAfter = absl::Milliseconds(100);
 
 }  // namespace
 
-// Has SQLite in its long transaction, with all that the journal has.
+// Before SQLite is used.
+absl::Status SqliteStore::CatchUp() {
+  PILLION_RETURN_IF_ERROR(FinishSettling());
+  if (in_commit_ && database_.failed()) {
+    return absl::AbortedError("an earlier statement of the transaction has failed");
+  }
+  if (in_commit_ || database_.failed() || must_repeat_ || log_.has_deferred()) {
+    PILLION_RETURN_IF_ERROR(EnterTransaction());
+  }
+  return database_.ExecuteDeferred(log_);
+}
+
+// Has SQLite in its long transaction, with all that the journal has and is not deferred.
 absl::Status SqliteStore::EnterTransaction() {
   if (database_.TakeFailed()) GiveUpTransaction();
   if (database_.in_transaction()) return absl::OkStatus();
-  PILLION_RETURN_IF_ERROR(Query(database_, statements_->begin).Run());
+  PILLION_RETURN_IF_ERROR(Query::AsItIs(database_, statements_->begin).Run());
+  if (!must_repeat_) return absl::OkStatus();
   absl::Status repeated =
       journal_.ReadAgain([this](std::string_view record) { return Repeat(database_, record); });
   if (!repeated.ok()) GiveUpTransaction();
+  must_repeat_ = !repeated.ok();
   return repeated;
 }
 
-// Of the long transaction, the journal has all that was committed.
+// Of the long transaction, and of what is deferred, the journal has all that was committed.
 void SqliteStore::GiveUpTransaction() {
-  if (database_.in_transaction()) Query(database_, statements_->rollback).Run().IgnoreError();
+  if (database_.in_transaction()) {
+    Query::AsItIs(database_, statements_->rollback).Run().IgnoreError();
+  }
   database_.TakeFailed();
-  // May hold what was just undone.
+  must_repeat_ = true;
+  log_.Clear();
+  ForgetTargets();
+}
+
+// They may have what was just undone.
+void SqliteStore::ForgetTargets() {
   targets_.clear();
   changed_.clear();
 }
 
-absl::Status SqliteStore::CatchUp() {
-  if (in_commit_) return absl::OkStatus();  // it is for the caller to roll back
-  if (database_.TakeFailed()) GiveUpTransaction();
-  const bool lost = !database_.in_transaction() && journal_.records() > 0;
-  return lost ? EnterTransaction() : absl::OkStatus();
-}
-
 absl::Status SqliteStore::Begin() {
-  PILLION_RETURN_IF_ERROR(EnterTransaction());
+  if (!settling_.started() || settling_.done()) {
+    PILLION_RETURN_IF_ERROR(FinishSettling());
+    PILLION_RETURN_IF_ERROR(EnterTransaction());
+  }
   in_commit_ = true;
-  database_.set_log(&log_);
+  database_.StartLog(&log_);
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::Commit(Durability durability, absl::Time now) {
   PILLION_RETURN_IF_ERROR(WriteBacklogs());
-  database_.set_log(nullptr);
+  database_.StopLog();
   PILLION_RETURN_IF_ERROR(log_.empty() ? SyncIf(durability) : WriteToJournal(durability, now));
   in_commit_ = false;
-  log_.Clear();
+  log_.EndTransaction();
   NoteCommitted();
   return absl::OkStatus();
 }
 
 // What is told now may rest on what was committed before.
 absl::Status SqliteStore::SyncIf(Durability durability) {
-  if (durability == Durability::kSoon || journal_.synced()) return absl::OkStatus();
+  return durability == Durability::kSoon || SyncJournal() ? absl::OkStatus() : Settle();
+}
+
+// If it fails, what is not synced must be settled instead.
+bool SqliteStore::SyncJournal() {
   sync_at_ = absl::InfiniteFuture();
-  if (journal_.Sync().ok()) return absl::OkStatus();
+  if (journal_.synced() || journal_.Sync().ok()) return true;
   journal_in_doubt_ = true;
-  return Settle();
+  return false;
 }
 
 absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) {
-  const std::string_view statements = log_.overflowed() ? "" : log_.Statements();
-  const bool fits =
-      !log_.overflowed() && journal_.HasRoomFor(statements.size() + log_.executions().size());
-  if (fits && !journal_in_doubt_) {
-    if (journal_.Append(statements, log_.executions(), durability == Durability::kNow).ok()) {
-      sync_at_ = journal_.synced() ? absl::InfiniteFuture() : std::min(sync_at_, now + kSyncAfter);
-      settle_at_ = std::min(settle_at_, now + kSettleAfter);
-      return absl::OkStatus();
-    }
-    journal_in_doubt_ = true;
+  if (journal_in_doubt_ || log_.overflowed()) return Settle();
+  const size_t size = log_.Statements().size() + log_.executions().size();
+  if (!journal_.HasRoomFor(size) && journal_.present_bytes() > 0 && !log_.executed()) {
+    if (!SyncJournal()) return Settle();
+    PILLION_RETURN_IF_ERROR(StartSettling(now));
   }
-  return Settle();
+  if (!journal_.HasRoomFor(size)) return Settle();
+  if (!journal_.Append(log_.Statements(), log_.executions(), durability == Durability::kNow).ok()) {
+    journal_in_doubt_ = true;
+    return Settle();
+  }
+  sync_at_ = journal_.synced() ? absl::InfiniteFuture() : std::min(sync_at_, now + kSyncAfter);
+  settle_at_ = std::min(settle_at_, now + kSettleAfter);
+  return absl::OkStatus();
+}
+
+// Settles, on another thread, what was committed so far. REQUIRES: the journal is synced and not in
+// doubt, and of the present transaction nothing was executed.
+absl::Status SqliteStore::StartSettling(absl::Time now) {
+  PILLION_RETURN_IF_ERROR(FinishSettling());
+  PILLION_RETURN_IF_ERROR(EnterTransaction());
+  settling_bytes_ = log_.deferred_bytes();
+  auto deferred = std::make_shared<StatementLog>(log_.TakeDeferred());
+  const uint64_t generation = generation_++;
+  journal_.StartNext();
+  settle_at_ = absl::InfiniteFuture();
+  look_at_ = now + kLookAfter;
+  settling_.Start([this, deferred, generation]() -> absl::Status {
+    PILLION_RETURN_IF_ERROR(database_.ExecuteDeferred(*deferred));
+    return CommitGeneration(generation);
+  });
+  return absl::OkStatus();
+}
+
+// If it fails, the commit may have taken place all the same, which only the next start would find:
+// so what comes later must not be in this generation of the journal.
+absl::Status SqliteStore::CommitGeneration(uint64_t generation) {
+  Query query = Query::AsItIs(database_, statements_->set_generation);
+  PILLION_RETURN_IF_ERROR(query.Int(static_cast<int64_t>(generation)).Run());
+  return Query::AsItIs(database_, statements_->commit).Run();
+}
+
+// The end of what StartSettling() has begun. Until SQLite has taken what the journal has, in both
+// generations, nothing is added to it.
+absl::Status SqliteStore::FinishSettling() {
+  if (!settling_.started()) return absl::OkStatus();
+  look_at_ = absl::InfiniteFuture();
+  settling_bytes_ = 0;
+  absl::Status settled = settling_.Finish();
+  if (settled.ok()) {
+    journal_.SettledBefore();
+    return settled;
+  }
+  journal_in_doubt_ = true;
+  settle_at_ = absl::InfinitePast();
+  GiveUpTransaction();
+  return settled;
 }
 
 // Commits the long transaction, with what is not in the journal. If that fails, SQLite has what was
-// settled before, and the journal the rest; or the commit has taken place all the same, which only
-// the next start would find: so what comes later must not be in this generation of the journal.
+// settled before, and the journal the rest.
 absl::Status SqliteStore::Settle() {
+  PILLION_RETURN_IF_ERROR(FinishSettling());
   absl::Status settled = EnterTransaction();
+  if (settled.ok()) settled = database_.ExecuteDeferred(log_);
   if (settled.ok()) {
-    Query query(database_, statements_->set_generation);
-    settled = query.Int(static_cast<int64_t>(generation_)).Run();
-  }
-  if (settled.ok()) {
-    settled = Query(database_, statements_->commit).Run();
+    settled = CommitGeneration(generation_);
     if (!settled.ok()) journal_in_doubt_ = true;
   }
   if (!settled.ok()) {
@@ -103,6 +170,7 @@ absl::Status SqliteStore::Settle() {
     return settled;
   }
   journal_.Start(++generation_);
+  must_repeat_ = false;
   journal_in_doubt_ = false;
   sync_at_ = absl::InfiniteFuture();
   settle_at_ = absl::InfiniteFuture();
@@ -118,23 +186,37 @@ void SqliteStore::NoteCommitted() {
   changed_.clear();
 }
 
-// There is no lesser way back: SQLite has given up everything for some errors, and will not go on
-// after others. They are rare, and the journal is short.
+// What SQLite has of the transaction, it gives up with everything: there is no lesser way back for
+// some errors, and it will not go on after others. They are rare, and the journal is short.
 void SqliteStore::Rollback() {
-  database_.set_log(nullptr);
-  log_.Clear();
+  database_.StopLog();
   in_commit_ = false;
-  GiveUpTransaction();
+  if (settling_.started() || (!database_.failed() && !log_.executed())) {
+    log_.DropTransaction();
+    ForgetTargets();
+  } else {
+    GiveUpTransaction();
+  }
 }
 
-absl::Time SqliteStore::NextUpkeep() const { return std::min(sync_at_, settle_at_); }
+absl::Time SqliteStore::NextUpkeep() const {
+  if (settling_.started()) return std::min(sync_at_, look_at_);
+  if (IsHalfFull()) return absl::InfinitePast();
+  return std::min(sync_at_, settle_at_);
+}
+
+bool SqliteStore::IsHalfFull() const { return journal_.present_bytes() > kJournalBytes / 2; }
 
 absl::Status SqliteStore::Upkeep(absl::Time now) {
-  if (settle_at_ <= now) {
-    settle_at_ = now + kSettleAfter;
-    return Settle();
+  if (settling_.started() && look_at_ <= now) {
+    look_at_ = now + kLookAfter;
+    if (settling_.done()) PILLION_RETURN_IF_ERROR(FinishSettling());
   }
-  return sync_at_ > now ? absl::OkStatus() : SyncIf(Durability::kNow);
+  const bool settle = !settling_.started() && (settle_at_ <= now || IsHalfFull());
+  const bool synced = (!settle && sync_at_ > now) || SyncJournal();
+  if (!settle && synced) return absl::OkStatus();
+  settle_at_ = now + kSettleAfter;
+  return journal_in_doubt_ ? Settle() : StartSettling(now);
 }
 
 }  // namespace pillion::delivery

@@ -67,7 +67,6 @@ bool HasIndex(const DeliveryFilter& filter) {
 }  // namespace
 
 absl::StatusOr<std::optional<StoredMessage>> SqliteStore::Find(std::string_view id) {
-  PILLION_RETURN_IF_ERROR(CatchUp());
   PILLION_ASSIGN_OR_RETURN(std::optional<StoredMessage> message, FindMessage(id));
   if (message.has_value()) return message;
   return FindDelivery(id);
@@ -132,7 +131,6 @@ absl::StatusOr<std::optional<Content>> SqliteStore::ReadContent(RowId message, s
 
 absl::StatusOr<ScanPage> SqliteStore::Scan(const DeliveryFilter& filter, RowId after, size_t limit,
                                            size_t scan_limit) {
-  PILLION_RETURN_IF_ERROR(CatchUp());
   const bool indexed = HasIndex(filter);
   Query query(database_, indexed ? statements_->scan_dead : statements_->scan_all);
   if (indexed) query.Int(static_cast<int64_t>(*filter.state));

@@ -77,11 +77,14 @@ std::vector<TargetBacklog> SqliteStore::TakeChangedBacklogs() {
 }
 
 absl::StatusOr<int64_t> SqliteStore::UsedBytes() {
-  Query pages(database_, statements_->page_count);
-  PILLION_RETURN_IF_ERROR(pages.Run());
-  Query free(database_, statements_->free_page_count);
-  PILLION_RETURN_IF_ERROR(free.Run());
-  return (pages.GetInt(0) - free.GetInt(0)) * page_size_;
+  if (!settling_.started()) {
+    Query pages = Query::AsItIs(database_, statements_->page_count);
+    PILLION_RETURN_IF_ERROR(pages.Run());
+    Query free = Query::AsItIs(database_, statements_->free_page_count);
+    PILLION_RETURN_IF_ERROR(free.Run());
+    used_pages_ = pages.GetInt(0) - free.GetInt(0);
+  }
+  return used_pages_ * page_size_ + static_cast<int64_t>(settling_bytes_ + log_.deferred_bytes());
 }
 
 }  // namespace pillion::delivery

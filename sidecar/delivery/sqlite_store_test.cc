@@ -117,9 +117,11 @@ TEST(SqliteStore, AClaimRecordsWhoHoldsItAndUntilWhen) {
     const auto delivery =
         (*store)->InsertDelivery(*row, 0, SomeMessage("m"), SomeDelivery(), "m", nullptr, false);
     const Lease lease = {"web-1", absl::Seconds(30)};
-    EXPECT_TRUE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
+    EXPECT_TRUE(
+        (*store)->Claim(delivery->ref.row, absl::FromUnixSeconds(2000), lease)->has_value());
     // It is not pending any more.
-    EXPECT_FALSE((*store)->Claim(delivery->row, absl::FromUnixSeconds(2000), lease)->has_value());
+    EXPECT_FALSE(
+        (*store)->Claim(delivery->ref.row, absl::FromUnixSeconds(2000), lease)->has_value());
     ASSERT_TRUE((*store)->Commit(Durability::kNow, absl::FromUnixSeconds(1000)).ok());
   }
   sqlite3* database = nullptr;
@@ -167,7 +169,7 @@ TEST(SqliteStore, RefusesANewerSchemaAndLeavesItAlone) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("schema version 99"),
-                    HasSubstr("knows version 5"), HasSubstr("newer program")));
+                    HasSubstr("knows version 6"), HasSubstr("newer program")));
   Execute(DatabaseIn(directory), "PRAGMA user_version = 5");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "sidecar/delivery/status_macros.h"
 #include "sidecar/delivery/varint.h"
@@ -14,8 +15,11 @@ absl::Status NotARecord() {
 }
 
 bool ConsumeValue(std::string_view& record, LoggedValue& value) {
+  value.tag = static_cast<StatementLog::Tag>(record.front());
+  record.remove_prefix(1);
   uint64_t number = 0;
   switch (value.tag) {
+    case StatementLog::kEnd:
     case StatementLog::kNull:
       return true;
     case StatementLog::kInt:
@@ -30,28 +34,45 @@ bool ConsumeValue(std::string_view& record, LoggedValue& value) {
   }
 }
 
+// Up to kEnd.
 bool ConsumeValues(std::string_view& record, std::vector<LoggedValue>& values) {
   values.clear();
   while (!record.empty()) {
     LoggedValue value;
-    value.tag = static_cast<StatementLog::Tag>(record.front());
-    record.remove_prefix(1);
-    if (value.tag == StatementLog::kEnd) return true;
     if (!ConsumeValue(record, value)) return false;
+    if (value.tag == StatementLog::kEnd) return true;
     values.push_back(value);
   }
   return false;
 }
 
+// `statements`: what has a `sql`, and perhaps a `prepared` statement.
+template <typename Statements>
+absl::Status ReadExecutions(const Statements& statements, std::string_view executions,
+                            StatementLog::Execute execute) {
+  LoggedStatement logged;
+  while (!executions.empty()) {
+    uint64_t number = 0;
+    if (!ConsumeVarint(executions, number) || number >= statements.size()) return NotARecord();
+    logged.sql = statements[number].sql;
+    logged.prepared = statements[number].prepared;
+    if (!ConsumeValues(executions, logged.values)) return NotARecord();
+    PILLION_RETURN_IF_ERROR(execute(logged));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void StatementLog::Begin(const char* sql) {
+void StatementLog::Begin(const char* sql, sqlite3_stmt* prepared) {
   assert(executions_.size() == kept_);
   if (overflowed_) return;
-  const auto known = std::find(statements_.begin(), statements_.end(), sql);
+  const auto known = std::find_if(statements_.begin(), statements_.end(),
+                                  [sql](const NotedStatement& noted) { return noted.sql == sql; });
   const auto number = known - statements_.begin();
-  if (known == statements_.end()) statements_.push_back(sql);
+  if (known == statements_.end()) statements_.push_back({sql, prepared});
   AppendVarint(executions_, static_cast<uint64_t>(number));
+  values_ = executions_.size();
 }
 
 void StatementLog::Null() {
@@ -68,9 +89,14 @@ void StatementLog::Text(std::string_view value) { Bytes(kText, value); }
 
 void StatementLog::Blob(std::string_view value) { Bytes(kBlob, value); }
 
+bool StatementLog::HasRoomFor(size_t bytes) const {
+  return !overflowed_ && executions_.size() - transaction_ + bytes <= max_bytes_;
+}
+
 void StatementLog::Bytes(Tag tag, std::string_view value) {
   if (overflowed_) return;
-  if (executions_.size() + value.size() > max_bytes_) {
+  if (!HasRoomFor(value.size())) {
+    assert(!has_deferred());
     Clear();
     overflowed_ = true;
     return;
@@ -79,45 +105,81 @@ void StatementLog::Bytes(Tag tag, std::string_view value) {
   AppendCounted(executions_, value);
 }
 
-void StatementLog::Keep() {
+std::vector<LoggedValue> StatementLog::BegunValues() const {
+  std::vector<LoggedValue> values;
+  std::string_view rest = std::string_view(executions_).substr(values_);
+  while (!rest.empty()) ConsumeValue(rest, values.emplace_back());
+  return values;
+}
+
+void StatementLog::Keep(bool executed) {
+  assert(!executed || !has_deferred());
   if (!overflowed_) executions_.push_back(kEnd);
   kept_ = executions_.size();
+  if (executed) executed_ = kept_;
 }
 
 void StatementLog::Drop() { executions_.resize(kept_); }
+
+absl::Status StatementLog::ExecuteDeferred(Execute execute) {
+  const std::string_view kept = std::string_view(executions_).substr(0, kept_);
+  const size_t begin = std::exchange(executed_, kept_);
+  return ReadExecutions(statements_, kept.substr(begin), execute);
+}
 
 std::string_view StatementLog::Statements() {
   assert(!overflowed_);
   encoded_statements_.clear();
   AppendVarint(encoded_statements_, statements_.size());
-  for (const char* sql : statements_) AppendCounted(encoded_statements_, sql);
+  for (const NotedStatement& noted : statements_) AppendCounted(encoded_statements_, noted.sql);
   return encoded_statements_;
+}
+
+void StatementLog::EndTransaction() {
+  assert(executions_.size() == kept_);
+  overflowed_ = false;
+  transaction_ = kept_;
+  if (!has_deferred()) Clear();
+}
+
+void StatementLog::DropTransaction() {
+  assert(!executed());
+  executions_.resize(transaction_);
+  kept_ = transaction_;
 }
 
 void StatementLog::Clear() {
   overflowed_ = false;
   statements_.clear();
   executions_.clear();
+  executed_ = 0;
+  transaction_ = 0;
   kept_ = 0;
 }
 
-absl::Status ReadRecord(std::string_view record,
-                        absl::FunctionRef<absl::Status(const LoggedStatement&)> execute) {
+StatementLog StatementLog::TakeDeferred() {
+  assert(executed_ <= transaction_ && executions_.size() == kept_);
+  StatementLog taken(max_bytes_);
+  taken.statements_ = statements_;
+  taken.executions_ = std::exchange(executions_, executions_.substr(transaction_));
+  taken.executions_.resize(transaction_);
+  taken.executed_ = executed_;
+  taken.transaction_ = taken.kept_ = transaction_;
+  executed_ = 0;
+  kept_ -= transaction_;
+  transaction_ = 0;
+  if (kept_ == 0) Clear();
+  return taken;
+}
+
+absl::Status ReadRecord(std::string_view record, StatementLog::Execute execute) {
   uint64_t count = 0;
   if (!ConsumeVarint(record, count)) return NotARecord();
-  std::vector<std::string_view> statements;
+  std::vector<LoggedStatement> statements;
   for (; count > 0; --count) {
-    if (!ConsumeCounted(record, statements.emplace_back())) return NotARecord();
+    if (!ConsumeCounted(record, statements.emplace_back().sql)) return NotARecord();
   }
-  LoggedStatement logged;
-  while (!record.empty()) {
-    uint64_t number = 0;
-    if (!ConsumeVarint(record, number) || number >= statements.size()) return NotARecord();
-    logged.sql = statements[number];
-    if (!ConsumeValues(record, logged.values)) return NotARecord();
-    PILLION_RETURN_IF_ERROR(execute(logged));
-  }
-  return absl::OkStatus();
+  return ReadExecutions(statements, record, execute);
 }
 
 }  // namespace pillion::delivery

@@ -51,11 +51,6 @@ struct Lease {
 // What to do with a delivery on its way to a target, as far as its key and the caller allow it.
 enum class Placement { kRunning, kDue, kBehindKey, kHeld };
 
-struct InsertedDelivery {
-  RowId row = 0;
-  Placement placement = Placement::kDue;
-};
-
 // Until when a delivery rests before its next attempt.
 struct Rest {
   absl::Time until;
@@ -73,6 +68,12 @@ struct DeliveryRef {
   RowId row = 0;
   Target target;
   std::optional<std::string> ordering_key;
+  int64_t bytes = 0;  // that it counts for in its target's backlog
+};
+
+struct InsertedDelivery {
+  DeliveryRef ref;
+  Placement placement = Placement::kDue;
 };
 
 struct StoredDelivery {

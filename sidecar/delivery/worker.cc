@@ -84,14 +84,16 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
   } else if (HasWork(writes)) {
     RunEverything(writes);
   }
-  if (store_->NextUpkeep() <= now_) {
-    if (absl::Status status = store_->Upkeep(now_); !status.ok()) {
-      ++stats_.store_errors;
-      Degrade(status);
-    }
-  }
   if (degraded()) LimitWaitingAnswers();
   if (!list_jobs_.empty()) RunListJob();
+}
+
+void Worker::Upkeep() {
+  if (store_->NextUpkeep() > now_) return;
+  if (absl::Status status = store_->Upkeep(now_); !status.ok()) {
+    ++stats_.store_errors;
+    Degrade(status);
+  }
 }
 
 bool Worker::HasWork(const std::vector<Command>& writes) const {

@@ -52,6 +52,8 @@ class Worker {
   absl::Status Start(Dispatch dispatch, Abort abort);
   // `dispatching`: whether attempts may begin.
   void Run(std::vector<Command> commands, bool dispatching);
+  // What the store has to do besides, when nobody waits any more for what Run() has done.
+  void Upkeep();
   // The last thing: one more try for outcomes not stored yet; watches and unfinished jobs end with
   // Cancelled.
   void Finish();
@@ -149,7 +151,7 @@ class Worker {
   absl::Status ApplyDeadlines();
   absl::Status StartDue();
   absl::Status StartNext(const Target& target);
-  void BeginAttempt(ClaimedDelivery claimed, RowId row);
+  void BeginAttempt(ClaimedDelivery claimed, DeliveryRef ref);
   void Settle(const DeliveryEntry& entry);
   bool KeyIsHeld(const Target& target, const std::optional<std::string>& key);
   void MarkChanged(const std::string& message_id);

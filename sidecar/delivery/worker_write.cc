@@ -195,7 +195,7 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
                                               delivery.spec.concurrency, now_) &&
                        !KeyIsHeld(delivery.target, delivery.ordering_key);
     PILLION_ASSIGN_OR_RETURN(
-        const InsertedDelivery inserted,
+        InsertedDelivery inserted,
         store_->InsertDelivery(message_row, i, *message, delivery, command.delivery_ids[i],
                                start ? &lease_ : nullptr, command.request.held));
     ++effects_.counts.pending;
@@ -210,7 +210,7 @@ absl::Status Worker::InsertDeliveries(AcceptCommand& command, RowId message_row,
     claimed.cluster = std::move(delivery.cluster);
     claimed.ordering_key = std::move(delivery.ordering_key);
     claimed.spec = std::move(delivery.spec);
-    BeginAttempt(std::move(claimed), inserted.row);
+    BeginAttempt(std::move(claimed), std::move(inserted.ref));
   }
   return absl::OkStatus();
 }
@@ -248,14 +248,14 @@ absl::Status Worker::StartNext(const Target& target) {
   PILLION_ASSIGN_OR_RETURN(std::optional<ClaimedDelivery> claimed,
                            store_->Claim(entry.ref.row, now_, lease_));
   scheduler_.Took(target);
-  if (claimed.has_value()) BeginAttempt(*std::move(claimed), entry.ref.row);
+  if (claimed.has_value()) BeginAttempt(*std::move(claimed), entry.ref);
   return absl::OkStatus();
 }
 
-void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
+void Worker::BeginAttempt(ClaimedDelivery claimed, DeliveryRef ref) {
   claimed.claim = next_claim_++;
   Running running;
-  running.entry.ref = {row, claimed.target, claimed.ordering_key};
+  running.entry.ref = std::move(ref);
   running.entry.cluster = claimed.cluster;
   running.entry.id = claimed.id;
   running.entry.message_id = claimed.message->id;
@@ -266,7 +266,7 @@ void Worker::BeginAttempt(ClaimedDelivery claimed, RowId row) {
   running.attempt = claimed.attempt;
   running.bytes = SizeOf(*claimed.message);
   scheduler_.Started(claimed.target, claimed.cluster, running.bytes);
-  claim_of_row_[row] = claimed.claim;
+  claim_of_row_[running.entry.ref.row] = claimed.claim;
   running_.emplace(claimed.claim, std::move(running));
   ++effects_.counts.attempts;
   --effects_.counts.pending;

@@ -264,8 +264,7 @@ void FillStore(const std::string& directory) {
       ending.at = now;
       ending.forget_at = absl::InfiniteFuture();
       ending.last_status = 422;
-      ASSERT_TRUE(
-          store.Finish({inserted->row, delivery.target, delivery.ordering_key}, ending).ok());
+      ASSERT_TRUE(store.Finish(inserted->ref, ending).ok());
     }
   }
   ASSERT_TRUE(store.Commit(delivery::Durability::kNow, absl::Now()).ok());

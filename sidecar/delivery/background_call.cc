@@ -1,0 +1,68 @@
+#include "sidecar/delivery/background_call.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <utility>
+
+namespace pillion::delivery {
+namespace {
+
+constexpr int kNice = 10;
+
+}  // namespace
+
+BackgroundCall::~BackgroundCall() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+    changed_.notify_all();
+  }
+  thread_.join();
+}
+
+void BackgroundCall::Start(Call call) {
+  assert(!started_);
+  started_ = true;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    call_ = std::move(call);
+    done_ = false;
+    changed_.notify_all();
+  }
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+}
+
+bool BackgroundCall::done() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return done_;
+}
+
+absl::Status BackgroundCall::Finish() {
+  assert(started_);
+  started_ = false;
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return done_; });
+  return std::move(result_);
+}
+
+void BackgroundCall::Run() {
+  // If the caller has something to do meanwhile, it is not to wait for the processor that this has.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return call_ != nullptr || ending_; });
+    if (call_ == nullptr) return;
+    const Call call = std::exchange(call_, nullptr);
+    lock.unlock();
+    absl::Status result = call();
+    lock.lock();
+    result_ = std::move(result);
+    done_ = true;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace pillion::delivery
