@@ -3,6 +3,7 @@
 #ifndef PILLION_SIDECAR_DELIVERY_VARINT_H_
 #define PILLION_SIDECAR_DELIVERY_VARINT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,8 +11,11 @@
 namespace pillion::delivery {
 
 inline void AppendVarint(std::string& encoded, uint64_t number) {
-  for (; number >= 0x80; number >>= 7) encoded.push_back(static_cast<char>(number | 0x80));
-  encoded.push_back(static_cast<char>(number));
+  char bytes[10];
+  size_t size = 0;
+  for (; number >= 0x80; number >>= 7) bytes[size++] = static_cast<char>(number | 0x80);
+  bytes[size++] = static_cast<char>(number);
+  encoded.append(bytes, size);
 }
 
 inline void AppendCounted(std::string& encoded, std::string_view text) {
