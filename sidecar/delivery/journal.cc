@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -23,15 +24,8 @@ namespace {
 // The file grows by so much at a time: syncing what grows costs more.
 constexpr size_t kGrowth = 256 * 1024;
 
-struct Header {
-  uint64_t hash;
-  uint64_t generation;
-  uint64_t number;
-  uint64_t size;
-};
-
 uint64_t HashOf(std::string_view header_and_record) {
-  header_and_record.remove_prefix(sizeof(Header::hash));
+  header_and_record.remove_prefix(sizeof(uint64_t));
   return XXH3_64bits(header_and_record.data(), header_and_record.size());
 }
 
@@ -68,6 +62,14 @@ absl::StatusOr<size_t> ReadAt(int descriptor, const std::string& path, char* byt
 
 }  // namespace
 
+struct Journal::Header {
+  uint64_t hash;
+  uint64_t generation;
+  uint32_t number;
+  uint32_t synced;
+  uint64_t size;
+};
+
 absl::StatusOr<Journal> Journal::Open(std::string path, size_t max_bytes) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return Error(path, "cannot be opened for writing");
@@ -94,28 +96,34 @@ Journal::~Journal() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-size_t Journal::BeginOf(const Section& section) const { return section.half == 0 ? 0 : max_bytes_; }
+absl::StatusOr<bool> Journal::ReadWhole(int half, size_t offset, Header& header,
+                                        std::string& bytes) const {
+  const size_t end = BeginOf(half) + max_bytes_;
+  if (offset + sizeof header > end) return false;
+  bytes.resize(sizeof header);
+  PILLION_ASSIGN_OR_RETURN(size_t got,
+                           ReadAt(descriptor_, path_, bytes.data(), bytes.size(), offset));
+  if (got < bytes.size()) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.size > end - offset - sizeof header) return false;
+  bytes.resize(sizeof header + header.size);
+  PILLION_ASSIGN_OR_RETURN(got, ReadAt(descriptor_, path_, bytes.data(), bytes.size(), offset));
+  return got == bytes.size() && HashOf(bytes) == header.hash;
+}
 
 absl::Status Journal::ReadOn(Section& section, uint64_t up_to, Use use) const {
+  Header header;
   std::string bytes;
   for (; section.records < up_to; ++section.records) {
-    const size_t begin = BeginOf(section) + section.bytes;
-    Header header;
-    bytes.resize(sizeof header);
-    PILLION_ASSIGN_OR_RETURN(size_t got,
-                             ReadAt(descriptor_, path_, bytes.data(), bytes.size(), begin));
-    if (got < bytes.size()) break;
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.generation != section.generation) break;
-    if (header.number != section.records) break;
-    if (section.bytes + sizeof header > max_bytes_) break;
-    if (header.size > max_bytes_ - section.bytes - sizeof header) break;
-    bytes.resize(sizeof header + header.size);
-    PILLION_ASSIGN_OR_RETURN(got, ReadAt(descriptor_, path_, bytes.data(), bytes.size(), begin));
-    if (got < bytes.size() || HashOf(bytes) != header.hash) break;
+    PILLION_ASSIGN_OR_RETURN(const bool whole,
+                             ReadWhole(section.half, EndOf(section), header, bytes));
+    if (!whole || header.generation != section.generation || header.number != section.records) {
+      break;
+    }
     PILLION_RETURN_IF_ERROR(use(std::string_view(bytes).substr(sizeof header)));
     section.bytes += bytes.size();
   }
+  section.synced = section.records;
   return absl::OkStatus();
 }
 
@@ -123,14 +131,12 @@ absl::Status Journal::ReadOn(Section& section, uint64_t up_to, Use use) const {
 absl::StatusOr<Journal::Section> Journal::FindSection(uint64_t generation) const {
   Section section;
   section.generation = generation;
+  Header header;
+  std::string bytes;
   for (section.half = 1; section.half > 0; --section.half) {
-    Header header;
-    char bytes[sizeof header];
-    PILLION_ASSIGN_OR_RETURN(const size_t got,
-                             ReadAt(descriptor_, path_, bytes, sizeof bytes, BeginOf(section)));
-    if (got < sizeof bytes) continue;
-    std::memcpy(&header, bytes, sizeof header);
-    if (header.generation == generation) break;
+    PILLION_ASSIGN_OR_RETURN(const bool whole,
+                             ReadWhole(section.half, BeginOf(section), header, bytes));
+    if (whole && header.generation == generation) break;
   }
   return section;
 }
@@ -140,14 +146,65 @@ absl::Status Journal::Read(uint64_t generation, Use use) {
   Start(generation);
   PILLION_ASSIGN_OR_RETURN(present_, FindSection(generation));
   PILLION_RETURN_IF_ERROR(ReadOn(present_, kAll, use));
+  PILLION_RETURN_IF_ERROR(CheckNothingIsDamaged(present_));
   PILLION_ASSIGN_OR_RETURN(Section next, FindSection(generation + 1));
   // It began when all of this one was synced.
-  if (present_.records == 0 || next.half == present_.half) return absl::OkStatus();
-  PILLION_RETURN_IF_ERROR(ReadOn(next, kAll, use));
-  if (next.records == 0) return absl::OkStatus();
-  before_ = present_;
-  present_ = next;
+  if (present_.records > 0 && next.half != present_.half) {
+    PILLION_RETURN_IF_ERROR(ReadOn(next, kAll, use));
+    PILLION_RETURN_IF_ERROR(CheckNothingIsDamaged(next));
+    if (next.records > 0) {
+      before_ = present_;
+      present_ = next;
+    }
+  }
+  return CheckNothingIsLater();
+}
+
+// What was not synced may be torn, and something behind it whole. But no record says of a torn one
+// that it was synced.
+absl::Status Journal::CheckNothingIsDamaged(const Section& section) const {
+  std::string rest(max_bytes_ - section.bytes, '\0');
+  PILLION_ASSIGN_OR_RETURN(const size_t got,
+                           ReadAt(descriptor_, path_, rest.data(), rest.size(), EndOf(section)));
+  rest.resize(got);
+  const std::string_view generation(reinterpret_cast<const char*>(&section.generation),
+                                    sizeof section.generation);
+  constexpr size_t kPlace = offsetof(Header, generation);
+  Header header;
+  std::string bytes;
+  for (size_t at = rest.find(generation, kPlace); at != std::string::npos;
+       at = rest.find(generation, at + 1)) {
+    PILLION_ASSIGN_OR_RETURN(const bool whole,
+                             ReadWhole(section.half, EndOf(section) + at - kPlace, header, bytes));
+    if (!whole || header.synced <= section.records) continue;
+    return absl::DataLossError(absl::StrCat(
+        "store ", path_, ": is damaged at byte ", EndOf(section),
+        ", and has what was accepted later; restore all files of the store from a copy, or, to go "
+        "on without what it has, put an empty file in its place"));
+  }
   return absl::OkStatus();
+}
+
+absl::Status Journal::CheckNothingIsLater() const {
+  Header header;
+  std::string bytes;
+  for (int half = 0; half < 2; ++half) {
+    PILLION_ASSIGN_OR_RETURN(const bool whole, ReadWhole(half, BeginOf(half), header, bytes));
+    if (!whole || header.generation <= present_.generation) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "store ", path_,
+        ": is newer than the database: deliveries.db-wal is missing, or the files are not of the "
+        "same time; put back those that belong together, or, to go on without what it has, put an "
+        "empty file in its place"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Journal::HasRecords() const {
+  Header header;
+  std::string bytes;
+  PILLION_ASSIGN_OR_RETURN(const bool first, ReadWhole(0, BeginOf(0), header, bytes));
+  return first ? first : ReadWhole(1, BeginOf(1), header, bytes);
 }
 
 absl::Status Journal::ReadAgain(Use use) const {
@@ -182,7 +239,8 @@ absl::Status Journal::MakeRoom(size_t end) {
 absl::Status Journal::Append(std::string_view first, std::string_view second, bool sync) {
   const size_t size = first.size() + second.size();
   assert(HasRoomFor(size));
-  Header header{0, present_.generation, present_.records, size};
+  Header header{0, present_.generation, static_cast<uint32_t>(present_.records),
+                static_cast<uint32_t>(present_.synced), size};
   buffer_.resize(sizeof header);
   buffer_.append(first).append(second);
   std::memcpy(buffer_.data(), &header, sizeof header);
@@ -200,6 +258,7 @@ absl::Status Journal::Append(std::string_view first, std::string_view second, bo
   synced_ = sync;
   present_.bytes += buffer_.size();
   ++present_.records;
+  if (sync) present_.synced = present_.records;
   return absl::OkStatus();
 }
 
@@ -217,6 +276,7 @@ absl::Status Journal::Write(std::string_view bytes, size_t offset) const {
 absl::Status Journal::Sync() {
   if (fdatasync(descriptor_) != 0) return Error(path_, "cannot be synced");
   synced_ = true;
+  present_.synced = present_.records;
   return absl::OkStatus();
 }
 

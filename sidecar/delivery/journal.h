@@ -7,8 +7,8 @@
 // was appended since the last Sync() may be there, or its first part, or nothing of it.
 //
 // A record in the file: a header of 32 bytes (XXH3 of all that follows; generation; number of the
-// record in it, from 0; size of the record; all 64 bits, in the
-// machine's order), the record.
+// record in it, from 0, and 2^32 times how many before it were synced; size of the record; all 64
+// bits, in the machine's order), the record.
 //
 // One thread at a time. Errors name the file, the cause and what to do: ResourceExhausted if the
 // disk is full, PermissionDenied, Unavailable.
@@ -37,8 +37,11 @@ class Journal {
   ~Journal();
 
   // Calls `use` with each whole record of the generation, and then of the next, in the order they
-  // were appended, until it fails. What is appended then follows the last one.
+  // were appended, until it fails. What is appended then follows the last one. DataLoss: a record
+  // that was synced is damaged. FailedPrecondition: the file has a later generation.
   absl::Status Read(uint64_t generation, Use use);
+  // Whether the file has records of any generation.
+  absl::StatusOr<bool> HasRecords() const;
   // The same for what was appended here and is not settled.
   absl::Status ReadAgain(Use use) const;
 
@@ -66,12 +69,20 @@ class Journal {
     uint64_t generation = 0;
     int half = 0;
     uint64_t records = 0;
+    uint64_t synced = 0;  // records
     size_t bytes = 0;
   };
+  struct Header;
 
   Journal(std::string path, size_t max_bytes, int descriptor);
 
-  size_t BeginOf(const Section& section) const;
+  size_t BeginOf(int half) const { return half == 0 ? 0 : max_bytes_; }
+  size_t BeginOf(const Section& section) const { return BeginOf(section.half); }
+  size_t EndOf(const Section& section) const { return BeginOf(section) + section.bytes; }
+  // Whether a whole record of that half of the file is at `offset`: `bytes`, with its header.
+  absl::StatusOr<bool> ReadWhole(int half, size_t offset, Header& header, std::string& bytes) const;
+  absl::Status CheckNothingIsDamaged(const Section& section) const;
+  absl::Status CheckNothingIsLater() const;
   // The records that follow those which the section has.
   absl::Status ReadOn(Section& section, uint64_t up_to, Use use) const;
   absl::StatusOr<Section> FindSection(uint64_t generation) const;

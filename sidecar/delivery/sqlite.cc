@@ -99,9 +99,9 @@ absl::Status Database::Error(int code) const {
                        "store path of its own"));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return absl::DataLossError(absl::StrCat(
-          where, "not an intact SQLite database (", cause,
-          "); restore it from a copy, or move the file away to start with an empty store"));
+      return absl::DataLossError(absl::StrCat(where, "not an intact SQLite database (", cause,
+                                              "); restore all files of the store from a copy, or "
+                                              "move them away to start with an empty one"));
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -104,7 +105,8 @@ int64_t Settled(const std::string& directory) {
   return count;
 }
 
-// Runs `body` in a process that then ends as if it was killed.
+// Runs `body` in a process that then ends as if it was killed; a store that is destroyed before
+// ends in order.
 void InKilledProcess(const std::function<void()>& body) {
   ChildProcess child([&](int) {
     body();
@@ -122,7 +124,7 @@ void LimitFiles(rlim_t bytes) {
 TEST(SqliteJournal, WhatIsInTheJournalOnlyIsThereAfterAKill) {
   const std::string directory = NewDirectory();
   InKilledProcess([&] {
-    const auto store = Open(directory);
+    SqliteStore* const store = Open(directory).release();
     ASSERT_TRUE(Accept(*store, "one").ok());
     ASSERT_TRUE(Accept(*store, "two", Durability::kSoon).ok());
     ASSERT_TRUE(store->Begin().ok());
@@ -148,7 +150,7 @@ TEST(SqliteJournal, IsDoneAgainOnceHoweverOftenTheProcessIsKilled) {
   const std::string directory = NewDirectory();
   for (int i = 0; i < 5; ++i) {
     InKilledProcess([&] {
-      const auto store = Open(directory);
+      SqliteStore* const store = Open(directory).release();
       for (int before = 0; before < i; ++before) {
         EXPECT_TRUE(Has(*store, std::to_string(before)));
       }
@@ -209,12 +211,59 @@ TEST(SqliteJournal, WhatNobodyWaitsForIsSyncedALittleLater) {
   EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
 }
 
-TEST(SqliteJournal, OfAnotherDatabaseIsNotTakenForThisOnes) {
+void ExpectRefused(const std::string& directory, absl::StatusCode code, const std::string& why) {
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status refused = SqliteStore::Open(directory).status();
+    EXPECT_EQ(refused.code(), code);
+    EXPECT_THAT(std::string(refused.message()),
+                testing::AllOf(testing::HasSubstr(directory + "/deliveries.journal"),
+                               testing::HasSubstr(why)));
+  }
+}
+
+TEST(SqliteJournal, MissesItsDatabase) {
   const std::string directory = NewDirectory();
   InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "old").ok()); });
   std::filesystem::remove(directory + "/deliveries.db");
   std::filesystem::remove(directory + "/deliveries.db-wal");
+  ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "there is no database");
+  std::filesystem::remove(directory + "/deliveries.journal");
   EXPECT_FALSE(Has(*Open(directory), "old"));
+}
+
+TEST(SqliteJournal, MissesWhatTheDatabaseHadBefore) {
+  const std::string directory = NewDirectory();
+  Open(directory).reset();
+  InKilledProcess([&] {
+    SqliteStore* const store = Open(directory).release();
+    ASSERT_TRUE(Accept(*store, "settled").ok());
+    ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    WaitForSettling(*store);
+    ASSERT_TRUE(Accept(*store, "later").ok());
+  });
+  const std::string log = directory + "/deliveries.db-wal";
+  std::filesystem::rename(log, log + ".elsewhere");
+  ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "deliveries.db-wal is missing");
+  std::filesystem::rename(log + ".elsewhere", log);
+  const auto store = Open(directory);
+  EXPECT_TRUE(Has(*store, "settled"));
+  EXPECT_TRUE(Has(*store, "later"));
+}
+
+TEST(SqliteJournal, SaysSoWhenItIsDamagedBeforeWhatIsWhole) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] {
+    SqliteStore* const store = Open(directory).release();
+    ASSERT_TRUE(Accept(*store, "one").ok());
+    ASSERT_TRUE(Accept(*store, "two").ok());
+  });
+  std::fstream file(directory + "/deliveries.journal", std::ios::in | std::ios::out);
+  file.seekp(100);
+  file.put('!');
+  file.close();
+  ExpectRefused(directory, absl::StatusCode::kDataLoss, "is damaged at byte 0");
+  std::ofstream(directory + "/deliveries.journal").close();
+  EXPECT_FALSE(Has(*Open(directory), "two"));
 }
 
 TEST(SqliteJournal, IsMissed) {
@@ -222,12 +271,7 @@ TEST(SqliteJournal, IsMissed) {
   const std::string journal = directory + "/deliveries.journal";
   InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "one").ok()); });
   std::filesystem::rename(journal, journal + ".elsewhere");
-  for (int start = 0; start < 2; ++start) {
-    const absl::Status missed = SqliteStore::Open(directory).status();
-    EXPECT_EQ(missed.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(std::string(missed.message()),
-                testing::AllOf(testing::HasSubstr(journal), testing::HasSubstr("put it back")));
-  }
+  ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "put it back");
   std::filesystem::rename(journal + ".elsewhere", journal);
   EXPECT_TRUE(Has(*Open(directory), "one"));
 }
@@ -272,7 +316,7 @@ TEST(SqliteJournal, AReadThatFailsLosesNothing) {
         ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, large).ok());
     }
     InKilledProcess([&] {
-      const auto store = Open(directory);
+      SqliteStore* const store = Open(directory).release();
       ASSERT_TRUE(Accept(*store, "before").ok());
       read_error = error;
       fail_reads_of = ".db";
@@ -295,7 +339,7 @@ TEST(SqliteJournal, AReadThatFailsLosesNothing) {
 TEST(SqliteJournal, ASettlingWhoseSyncFailsTakesNothingAwayThatComesLater) {
   const std::string directory = NewDirectory();
   InKilledProcess([&] {
-    const auto store = Open(directory);
+    SqliteStore* const store = Open(directory).release();
     ASSERT_TRUE(Accept(*store, "before").ok());
     fail_syncs_of = ".db-wal";
     ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
@@ -342,7 +386,7 @@ TEST(SqliteJournal, AKillWhileItIsSettledLosesNothing) {
   for (int round = 0; round < 20; ++round) {
     const std::string directory = NewDirectory();
     InKilledProcess([&] {
-      const auto store = Open(directory);
+      SqliteStore* const store = Open(directory).release();
       for (int i = 0; i < 50; ++i) ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
       ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
       for (int i = 50; i < 50 + round; ++i) ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
@@ -356,7 +400,7 @@ TEST(SqliteJournal, AKillWhileItIsSettledLosesNothing) {
 TEST(SqliteJournal, WhatCouldNotBeSyncedIsNotThereAfterAKill) {
   const std::string directory = NewDirectory();
   InKilledProcess([&] {
-    const auto store = Open(directory);
+    SqliteStore* const store = Open(directory).release();
     ASSERT_TRUE(Accept(*store, "before").ok());
     fail_syncs_of = "";  // of all
     EXPECT_EQ(Accept(*store, "refused").code(), absl::StatusCode::kUnavailable);

@@ -58,6 +58,13 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
+absl::Status NoDatabase(const std::string& journal) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "store ", journal,
+      ": has what was accepted last, and there is no database; put deliveries.db and "
+      "deliveries.db-wal back, or move this file away, too, to start with an empty store"));
+}
+
 absl::Status NoJournal(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat(
       "store ", path,
@@ -95,6 +102,11 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   std::error_code error;
   const bool is_missing = !std::filesystem::exists(journal_path, error);
   PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
+  const std::string database_path = absl::StrCat(directory, "/deliveries.db");
+  if (!std::filesystem::exists(database_path, error)) {
+    PILLION_ASSIGN_OR_RETURN(const bool has_records, journal.HasRecords());
+    if (has_records) return NoDatabase(journal_path);
+  }
   const auto replay = [&](Database& database, uint64_t generation) -> absl::StatusOr<uint64_t> {
     if (is_missing) {
       unlink(journal_path.c_str());
@@ -104,8 +116,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
         generation, [&](std::string_view record) { return Repeat(database, record); }));
     return journal.generation();
   };
-  PILLION_ASSIGN_OR_RETURN(Database database,
-                           OpenDeliveryDatabase(absl::StrCat(directory, "/deliveries.db"), replay));
+  PILLION_ASSIGN_OR_RETURN(Database database, OpenDeliveryDatabase(database_path, replay));
   PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
   SyncDirectory(directory);
   PILLION_ASSIGN_OR_RETURN(

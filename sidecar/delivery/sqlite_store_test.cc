@@ -144,7 +144,7 @@ TEST(SqliteStore, RefusesAFileThatIsNoDatabase) {
   EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(store.status().message()),
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("not an intact SQLite database"),
-                    HasSubstr("move the file away")));
+                    HasSubstr("move them away")));
   EXPECT_EQ(ReadFile(DatabaseIn(directory)), std::string(8192, 'x'));
 }
 

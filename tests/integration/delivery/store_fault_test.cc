@@ -168,7 +168,7 @@ TEST(Store, ThatIsDamagedIsNamedAndLeftAsItIs) {
   const std::string why = WhyNotStarted(sidecar);
   EXPECT_TRUE(absl::StrContains(why, file)) << why;
   EXPECT_TRUE(absl::StrContains(why, "not an intact SQLite database")) << why;
-  EXPECT_TRUE(absl::StrContains(why, "move the file away")) << why;
+  EXPECT_TRUE(absl::StrContains(why, "move them away")) << why;
   EXPECT_EQ(ReadFile(file).value(), garbage);
   std::filesystem::rename(file, file + ".broken");
   EXPECT_TRUE(sidecar.Start().ok());
