@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "core/check.h"
@@ -51,6 +53,18 @@ absl::Status BindError(const Address& address, int error) {
   if (error == EADDRNOTAVAIL) fix = "; this machine has no such address";
   if (error == ENOENT) fix = "; the directory does not exist: create it";
   return absl::ErrnoToStatus(error, StrCat("cannot listen on ", address.ToString(), fix));
+}
+
+// Of a process that was killed with io_uring, the kernel closes the sockets a little after its end:
+// whoever is started in its place waits for that.
+bool BindAndListen(int fd, const Address& address, int backlog) {
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  constexpr int kPauses = 100;
+  for (int pauses = 0;; ++pauses) {
+    if (bind(fd, address.get(), address.length()) == 0 && listen(fd, backlog) == 0) return true;
+    if (errno != EADDRINUSE || pauses == kPauses) return false;
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 struct ConnectAwaiter : IoAwaiter {
@@ -160,9 +174,7 @@ absl::StatusOr<Listener> Listener::Bind(Loop& loop, const Address& address, Opti
     if (options.reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
   }
   IoHandle* handle = nullptr;
-  if (bind(fd, address.get(), address.length()) == 0 && listen(fd, options.backlog) == 0) {
-    handle = loop.io().Attach(fd);
-  }
+  if (BindAndListen(fd, address, options.backlog)) handle = loop.io().Attach(fd);
   if (handle == nullptr) {
     const int error = errno;
     close(fd);

@@ -144,7 +144,8 @@ class Listener {
   };
 
   // Port 0 takes a free one. A Unix path whose owner is gone is taken over; one that is in use is
-  // an error. Errors name the address and the fix.
+  // an error. What is in use is waited for, for a second: of a process that was just killed it may
+  // be. Errors name the address and the fix.
   static absl::StatusOr<Listener> Bind(Loop& loop, const Address& address, Options options);
 
   // The same listening socket for another loop: for Unix sockets, which cannot be bound twice.

@@ -1,9 +1,14 @@
 #include "core/net/socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/net/loop.h"
@@ -323,6 +328,26 @@ TEST(Listener, SaysWhatIsWrongWithAnAddressInUse) {
   TaskGroup group(*loop);
   group.Spawn(RefusedAndInUse(*loop));
   loop->Run();
+}
+
+TEST(Listener, WaitsForAnAddressThatIsAboutToBeFree) {
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
+  const int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof name;
+  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&name), length), 0);
+  ASSERT_EQ(listen(other, 1), 0);
+  ASSERT_EQ(getsockname(other, reinterpret_cast<sockaddr*>(&name), &length), 0);
+  std::thread leaves([other] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    close(other);
+  });
+  const absl::StatusOr<Listener> listener =
+      Listener::Bind(*loop, Address::FromSockaddr(reinterpret_cast<sockaddr*>(&name), length), {});
+  EXPECT_TRUE(listener.ok()) << listener.status();
+  leaves.join();
 }
 
 TEST(Address, ReadsAndWritesEveryForm) {
