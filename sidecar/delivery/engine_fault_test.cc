@@ -354,7 +354,7 @@ TEST(EngineFaults, ADiskThatFillsUpKeepsAllThatWasAcknowledged) {
     absl::Status refused;
     for (int i = 0; i < 1000 && refused.ok(); ++i) {
       AcceptRequest request = AsyncCall();
-      request.message.body.assign(30000, static_cast<char>('a' + i % 26));
+      request.message.body.assign(50000, static_cast<char>('a' + i % 26));
       const auto accepted = harness.Accept(std::move(request));
       refused = accepted.status();
       if (accepted.ok()) acknowledged.push_back(accepted->id);
