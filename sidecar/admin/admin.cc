@@ -11,6 +11,7 @@
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
+#include "core/version.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/admin/deliveries.h"
@@ -187,6 +188,7 @@ class AdminServer::Handler final : public http::RequestHandler {
 
   std::string ServerInfo(const http::RequestHead&, int*) {
     Json json;
+    json["version"] = kVersion;
     json["state"] = backend_.draining() ? "DRAINING" : "LIVE";
     json["node"] = ToJson(backend_.bootstrap().node());
     json["pid"] = getpid();
