@@ -19,6 +19,7 @@
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/sidecar.h"
 
 namespace pillion::sidecar {
@@ -105,6 +106,9 @@ int Validate(const config::v1::SidecarBootstrap& bootstrap) {
     }
     const config::Loaded<config::v1::Policy> policy = config::LoadPolicy(*files);
     if (!PrintDiagnostics(policy.errors, policy.warnings)) return 1;
+    for (const std::string& warning : CheckSecretFiles(*policy.value)) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
   }
   std::printf("ok\n");
   return 0;

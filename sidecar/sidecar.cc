@@ -310,6 +310,7 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
     std::lock_guard lock(mutex_);
     snapshot_ = *snapshot;
   }
+  for (const std::string& warning : (*snapshot)->warnings) kLog.Warning(warning);
   kLog.Info("policy ", version,
             " is in effect: ", Counted((*snapshot)->policy->virtual_hosts_size(), "virtual host"),
             ", ", Counted((*snapshot)->policy->clusters_size(), "cluster"), ", ",
