@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "core/bad_usage.h"
 #include "core/strings.h"
 #include "core/version.h"
 
@@ -36,7 +37,8 @@ std::variant<DaemonArguments, int> ParseDaemonArguments(int argc, const char* co
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
+    std::cerr << BadUsage(app, error, {argv + 1, argv + argc})
+              << "\nRun with --help for more information.\n";
     return EX_USAGE;
   }
   arguments.validate_only = mode == "validate";

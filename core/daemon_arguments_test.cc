@@ -58,6 +58,7 @@ TEST(DaemonArguments, HelpAndVersionAreAnsweredAndEndWithZero) {
 TEST(DaemonArguments, WhatIsWrongIsSaidAndEndsWith64) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
       {{}, "--config is required"},
+      {{"--confi", "a"}, "there is no option '--confi'; did you mean '--config'?"},
       {{"--config", "a", "--mode", "test"}, "--mode: 'test' is not one of serve, validate"},
       {{"--config", "a", "more"}, "The following argument was not expected: more"},
   };

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "control/cli/bad_usage.h"
 #include "control/cli/deliveries_arguments.h"
 #include "control/cli/policy_commands.h"
 #include "control/cli/status_command.h"
+#include "core/bad_usage.h"
 #include "core/strings.h"
 #include "core/version.h"
 

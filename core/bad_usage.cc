@@ -1,4 +1,4 @@
-#include "control/cli/bad_usage.h"
+#include "core/bad_usage.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include "core/config/suggest.h"
 #include "core/strings.h"
 
-namespace pillion::control {
+namespace pillion {
 namespace {
 
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
@@ -59,4 +59,4 @@ std::string BadUsage(const CLI::App& app, const CLI::Error& error,
   return unknown.empty() ? error.what() : unknown;
 }
 
-}  // namespace pillion::control
+}  // namespace pillion

@@ -2,8 +2,8 @@
 // there must be one, and of a misspelt option that it did not expect it.
 //
 // Threads: a pure function.
-#ifndef PILLION_CONTROL_CLI_BAD_USAGE_H_
-#define PILLION_CONTROL_CLI_BAD_USAGE_H_
+#ifndef PILLION_CORE_BAD_USAGE_H_
+#define PILLION_CORE_BAD_USAGE_H_
 
 #include <string>
 #include <vector>
@@ -13,13 +13,13 @@ class App;
 class Error;
 }  // namespace CLI
 
-namespace pillion::control {
+namespace pillion {
 
 // `words`: the command line after the name of the program; `error`: what came of parsing it. One
 // line, without its end.
 std::string BadUsage(const CLI::App& app, const CLI::Error& error,
                      const std::vector<std::string>& words);
 
-}  // namespace pillion::control
+}  // namespace pillion
 
-#endif  // PILLION_CONTROL_CLI_BAD_USAGE_H_
+#endif  // PILLION_CORE_BAD_USAGE_H_
