@@ -9,22 +9,17 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "control/control.h"
 #include "core/config/load.h"
 #include "core/config/sources.h"
+#include "core/daemon_arguments.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
-
-ABSL_FLAG(std::string, config, "", "the bootstrap file (control.yaml)");
-ABSL_FLAG(std::string, mode, "serve",
-          "serve; or validate: check the bootstrap and the policy directory, exit 0 or 1");
 
 namespace pillion::control {
 namespace {
@@ -96,14 +91,15 @@ int ValidatePolicy(const std::string& directory) {
   return 0;
 }
 
-int Main() {
-  const std::string path = absl::GetFlag(FLAGS_config);
-  const std::string mode = absl::GetFlag(FLAGS_mode);
-  const bool validates = mode == "validate";
-  if (path.empty() || (mode != "serve" && !validates)) {
-    std::fprintf(stderr, "usage: pillion-control --config control.yaml [--mode serve|validate]\n");
-    return EX_USAGE;
-  }
+constexpr DaemonHelp kHelp = {
+    "pillion-control", "follows a directory of policy files, and tells every sidecar its part.",
+    "control.yaml", "the policy directory that it names",
+    "SIGTERM and SIGINT stop it; sidecars go on with the policy they have."};
+
+int Main(int argc, char** argv) {
+  const std::variant<DaemonArguments, int> parsed = ParseDaemonArguments(argc, argv, kHelp);
+  if (const int* const exit_status = std::get_if<int>(&parsed)) return *exit_status;
+  const auto& [path, validates] = std::get<DaemonArguments>(parsed);
   absl::StatusOr<std::string> text = config::ReadFile(path);
   if (!text.ok()) {
     std::fprintf(stderr, "%s\n", std::string(text.status().message()).c_str());
@@ -130,11 +126,4 @@ int Main() {
 }  // namespace
 }  // namespace pillion::control
 
-int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Pillion control: follows a directory of policy files, and tells every sidecar its part.\n\n"
-      "  pillion-control --config control.yaml [--mode serve|validate]\n\n"
-      "SIGTERM and SIGINT stop it; sidecars go on with the policy they have.");
-  absl::ParseCommandLine(argc, argv);
-  return pillion::control::Main();
-}
+int main(int argc, char** argv) { return pillion::control::Main(argc, argv); }

@@ -10,21 +10,17 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <variant>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "core/config/load.h"
 #include "core/config/sources.h"
+#include "core/daemon_arguments.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/sidecar.h"
-
-ABSL_FLAG(std::string, config, "", "the bootstrap file (sidecar.yaml)");
-ABSL_FLAG(std::string, mode, "serve",
-          "serve; or validate: check the bootstrap (and the policy files it names), exit 0 or 1");
 
 namespace pillion::sidecar {
 namespace {
@@ -110,29 +106,37 @@ int Validate(const config::v1::SidecarBootstrap& bootstrap) {
     }
     const config::Loaded<config::v1::Policy> policy = config::LoadPolicy(*files);
     if (!PrintDiagnostics(policy.errors, policy.warnings)) return 1;
+    for (const std::string& warning : CheckSecretFiles(*policy.value)) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
   }
   std::printf("ok\n");
   return 0;
 }
 
-int Main() {
-  const std::string path = absl::GetFlag(FLAGS_config);
-  const std::string mode = absl::GetFlag(FLAGS_mode);
-  if (path.empty() || (mode != "serve" && mode != "validate")) {
-    std::fprintf(stderr, "usage: pillion-sidecar --config sidecar.yaml [--mode serve|validate]\n");
-    return EX_USAGE;
-  }
+constexpr DaemonHelp kHelp = {
+    "pillion-sidecar",
+    "stands next to a service and turns its plain HTTP calls into forwards, asynchronous calls,\n"
+    "messages or events, as the policy says.",
+    "sidecar.yaml", "the policy files that it names",
+    "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access "
+    "log."};
+
+int Main(int argc, char** argv) {
+  const std::variant<DaemonArguments, int> parsed = ParseDaemonArguments(argc, argv, kHelp);
+  if (const int* const exit_status = std::get_if<int>(&parsed)) return *exit_status;
+  const auto& [path, validate_only] = std::get<DaemonArguments>(parsed);
   absl::StatusOr<std::string> text = config::ReadFile(path);
   if (!text.ok()) {
     std::fprintf(stderr, "%s\n", std::string(text.status().message()).c_str());
-    return mode == "validate" ? 1 : EX_USAGE;
+    return validate_only ? 1 : EX_USAGE;
   }
   config::Loaded<config::v1::SidecarBootstrap> bootstrap =
       config::LoadSidecarBootstrap(config::SourceFile{path, *text});
   if (!PrintDiagnostics(bootstrap.errors, bootstrap.warnings)) {
-    return mode == "validate" ? 1 : EX_USAGE;
+    return validate_only ? 1 : EX_USAGE;
   }
-  if (mode == "validate") return Validate(*bootstrap.value);
+  if (validate_only) return Validate(*bootstrap.value);
 
   SetUpLog(bootstrap.value->log());
   RaiseDescriptorLimit(bootstrap.value->limits().max_connections());
@@ -151,14 +155,4 @@ int Main() {
 }  // namespace
 }  // namespace pillion::sidecar
 
-int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "The Pillion sidecar: stands next to a service and turns its plain HTTP calls into "
-      "forwards,\n"
-      "asynchronous calls, messages or events, as the policy says.\n\n"
-      "  pillion-sidecar --config sidecar.yaml [--mode serve|validate]\n\n"
-      "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access "
-      "log.");
-  absl::ParseCommandLine(argc, argv);
-  return pillion::sidecar::Main();
-}
+int main(int argc, char** argv) { return pillion::sidecar::Main(argc, argv); }

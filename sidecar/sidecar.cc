@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/config/defaults.h"
+#include "core/counted.h"
 #include "core/http/header_names.h"
 #include "core/routing/visibility.h"
 #include "core/strings.h"
@@ -309,9 +310,11 @@ absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
     std::lock_guard lock(mutex_);
     snapshot_ = *snapshot;
   }
-  kLog.Info("policy ", version, " is in effect: ", (*snapshot)->policy->virtual_hosts_size(),
-            " virtual hosts, ", (*snapshot)->policy->clusters_size(), " clusters, ",
-            (*snapshot)->policy->subscriptions_size(), " subscriptions");
+  for (const std::string& warning : (*snapshot)->warnings) kLog.Warning(warning);
+  kLog.Info("policy ", version,
+            " is in effect: ", Counted((*snapshot)->policy->virtual_hosts_size(), "virtual host"),
+            ", ", Counted((*snapshot)->policy->clusters_size(), "cluster"), ", ",
+            Counted((*snapshot)->policy->subscriptions_size(), "subscription"));
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/callback.h"
 #include "sidecar/upstream/cluster_config.h"
 
 namespace pillion::sidecar {
@@ -37,6 +38,7 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> CompileSnapshot(
     }
     snapshot->actions.push_back(*std::move(action));
   }
+  snapshot->warnings = CheckSecretFiles(*policy);
   return snapshot;
 }
 

@@ -28,10 +28,12 @@ struct Snapshot {
   std::vector<std::unique_ptr<const SubscriptionConfig>> subscriptions;
   std::shared_ptr<const routing::RouteTable> routes;
   std::vector<std::unique_ptr<const Action>> actions;  // by CompiledRoute::index
+  // What does not keep the policy from working, but some of it: for a person, a line each.
+  std::vector<std::string> warnings;
 };
 
 // REQUIRES: the policy was checked and has its defaults. Errors (InvalidArgument) name what cannot
-// be used all the same. Any thread.
+// be used all the same. Any thread; reads the files that the policy names.
 absl::StatusOr<std::shared_ptr<const Snapshot>> CompileSnapshot(
     std::shared_ptr<const config::v1::Policy> policy, std::string version,
     upstream::ClusterRegistry& registry);

@@ -11,6 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "control/cli/rest_client.h"
 #include "control/cli/table.h"
 #include "core/strings.h"
@@ -22,21 +24,39 @@ namespace {
 using api::v1::ChangeDeliveriesResponse;
 using api::v1::Delivery;
 using api::v1::ListDeliveriesResponse;
+using google::protobuf::util::TimeUtil;
 
 constexpr auto kTimeout = std::chrono::seconds(60);
 constexpr uint32_t kMaxPage = 1000;
 constexpr size_t kMaxIds = 1000;
 
-std::string UrlOf(std::string_view sidecar, std::string_view rest) {
-  ConsumeSuffix(sidecar, "/");
-  const bool has_scheme = sidecar.find("://") != std::string_view::npos;
-  return StrCat(has_scheme ? "" : "http://", sidecar, "/.pillion/deliveries", rest);
+std::string DeliveriesUrl(std::string_view sidecar, std::string_view rest) {
+  return UrlOf(sidecar, StrCat("/.pillion/deliveries", rest));
+}
+
+// Much answers HTTP: one of the sidecar's listeners, control, a service. FailedPrecondition: it is
+// not the admin listener of a sidecar.
+absl::Status CheckIsSidecar(const std::string& sidecar) {
+  const absl::StatusOr<std::string> info = Get(UrlOf(sidecar, "/server_info"), kTimeout);
+  if (!info.ok() && !absl::IsUnknown(info.status())) return info.status();
+  const auto json = nlohmann::json::parse(info.ok() ? *info : "", nullptr,
+                                          /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("node") && json.contains("workers")) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError("not a sidecar's admin listener");
 }
 
 int Complain(const std::string& sidecar, const absl::Status& why, std::ostream& err) {
   const std::string reason = Printable(FromAbsl(why.message()));
   if (absl::IsUnknown(why)) {
     err << "the sidecar at " << sidecar << " refuses: " << reason << "\n";
+  } else if (absl::IsFailedPrecondition(why)) {
+    err << "what answers at " << sidecar
+        << " is not the admin listener of a sidecar\nName that with --sidecar HOST:PORT: `admin` "
+           "in "
+           "the sidecar's bootstrap, 127.0.0.1:15000 unless it says otherwise; the log has it as "
+           "'admin on HOST:PORT'.\n";
   } else {
     err << "no sidecar answers at " << sidecar << ": " << reason
         << "\nIs pillion-sidecar running, and is this the address of its `admin`? Name another "
@@ -90,7 +110,7 @@ class Pages {
     std::string query = query_;
     AddParameter("page_size", StrCat(std::min(size, kMaxPage)), query);
     if (!token_.empty()) AddParameter("page_token", token_, query);
-    absl::StatusOr<std::string> json = Get(UrlOf(sidecar_, query), kTimeout);
+    absl::StatusOr<std::string> json = Get(DeliveriesUrl(sidecar_, query), kTimeout);
     absl::StatusOr<ListDeliveriesResponse> parsed = Parse<ListDeliveriesResponse>(json);
     if (!parsed.ok()) return parsed.status();
     page = *std::move(parsed);
@@ -117,22 +137,35 @@ std::string LastOf(const Delivery& delivery) {
   return delivery.has_last_status() ? StrCat(delivery.last_status()) : "-";
 }
 
+// When a pending one is attempted next, or what it waits for.
+std::string NextOf(const Delivery& delivery) {
+  if (delivery.state() != Delivery::PENDING) return "-";
+  if (delivery.held()) return "held";
+  if (delivery.behind_key()) return "behind key";
+  const absl::Duration rest =
+      absl::FromUnixMillis(TimeUtil::TimestampToMilliseconds(delivery.next_attempt_at())) -
+      absl::Now();
+  if (rest <= absl::ZeroDuration()) return "due";
+  return StrCat("in ", absl::FormatDuration(absl::Ceil(rest, absl::Seconds(1))));
+}
+
 std::vector<std::string> RowOf(const Delivery& delivery) {
-  using google::protobuf::util::TimeUtil;
   return {OrDash(delivery.id()),
           absl::AsciiStrToLower(Delivery::State_Name(delivery.state())),
+          absl::AsciiStrToLower(Delivery::Kind_Name(delivery.kind())),
           delivery.has_route() ? StrCat("route ", Printable(delivery.route()))
                                : StrCat("subscription ", Printable(delivery.subscription())),
           OrDash(delivery.topic()),
           OrDash(delivery.key()),
           StrCat(delivery.attempts()),
           TimeUtil::ToString(delivery.created_at()),
+          NextOf(delivery),
           LastOf(delivery)};
 }
 
 void PrintTable(const std::vector<Delivery>& deliveries, std::ostream& out) {
   std::vector<std::vector<std::string>> rows = {
-      {"ID", "STATE", "FOR", "TOPIC", "KEY", "ATTEMPTS", "CREATED", "LAST"}};
+      {"ID", "STATE", "KIND", "FOR", "TOPIC", "KEY", "ATTEMPTS", "CREATED", "NEXT", "LAST"}};
   for (const Delivery& delivery : deliveries) rows.push_back(RowOf(delivery));
   for (const std::string& line : Aligned(rows)) out << line << "\n";
 }
@@ -157,6 +190,8 @@ std::string_view Done(std::string_view verb) {
 }  // namespace
 
 int ListDeliveries(const ListDeliveriesArguments& arguments, Streams streams) {
+  const absl::Status is_sidecar = CheckIsSidecar(arguments.sidecar);
+  if (!is_sidecar.ok()) return Complain(arguments.sidecar, is_sidecar, streams.err);
   Pages pages(arguments.sidecar, arguments.filter, /*full=*/false, arguments.page_token);
   std::vector<Delivery> deliveries;
   while (!pages.over() && deliveries.size() < arguments.limit) {
@@ -178,15 +213,19 @@ int ListDeliveries(const ListDeliveriesArguments& arguments, Streams streams) {
 }
 
 int ShowDelivery(const ShowDeliveryArguments& arguments, Streams streams) {
+  const absl::Status is_sidecar = CheckIsSidecar(arguments.sidecar);
+  if (!is_sidecar.ok()) return Complain(arguments.sidecar, is_sidecar, streams.err);
   const std::string path =
       StrCat("/", Escaped(arguments.id), arguments.payload ? "?view=full" : "");
-  const absl::StatusOr<std::string> json = Get(UrlOf(arguments.sidecar, path), kTimeout);
+  const absl::StatusOr<std::string> json = Get(DeliveriesUrl(arguments.sidecar, path), kTimeout);
   if (!json.ok()) return Complain(arguments.sidecar, json.status(), streams.err);
   streams.out << *json;
   return 0;
 }
 
 int ExportDeliveries(const ExportDeliveriesArguments& arguments, Streams streams) {
+  const absl::Status is_sidecar = CheckIsSidecar(arguments.sidecar);
+  if (!is_sidecar.ok()) return Complain(arguments.sidecar, is_sidecar, streams.err);
   Pages pages(arguments.sidecar, arguments.filter, arguments.payload, "");
   while (!pages.over()) {
     ListDeliveriesResponse page;
@@ -204,7 +243,9 @@ int ExportDeliveries(const ExportDeliveriesArguments& arguments, Streams streams
 }
 
 int ChangeDeliveries(const ChangeDeliveriesArguments& arguments, Streams streams) {
-  const std::string url = UrlOf(arguments.sidecar, StrCat(":", arguments.verb));
+  const absl::Status is_sidecar = CheckIsSidecar(arguments.sidecar);
+  if (!is_sidecar.ok()) return Complain(arguments.sidecar, is_sidecar, streams.err);
+  const std::string url = DeliveriesUrl(arguments.sidecar, StrCat(":", arguments.verb));
   uint64_t changed = 0;
   uint64_t skipped = 0;
   std::vector<std::string> unknown;
@@ -233,7 +274,8 @@ int ChangeDeliveries(const ChangeDeliveriesArguments& arguments, Streams streams
     streams.err << "nothing with the id '" << Printable(id) << "' is known (any more)\n";
   }
   if (!failed.ok()) return Complain(arguments.sidecar, failed, streams.err);
-  return unknown.empty() ? 0 : 1;
+  const bool in_vain = !arguments.ids.empty() && changed == 0;
+  return unknown.empty() && !in_vain ? 0 : 1;
 }
 
 }  // namespace pillion::control

@@ -1,7 +1,7 @@
 // `pillionctl deliveries`: what a sidecar has on its way, and has kept; by its admin address.
 //
 // Threads: each is one call of main(). All return the exit status: 0, or 1 if the sidecar does not
-// answer or refuses.
+// answer or refuses, or if what answers is not the admin listener of a sidecar.
 #ifndef PILLION_CONTROL_CLI_DELIVERIES_COMMAND_H_
 #define PILLION_CONTROL_CLI_DELIVERIES_COMMAND_H_
 
@@ -49,14 +49,14 @@ int ExportDeliveries(const ExportDeliveriesArguments& arguments, Streams streams
 struct ChangeDeliveriesArguments {
   std::string sidecar;
   std::string verb;  // replay, cancel or drop
-  // One of these.
+  // Either ids, or a filter, or `all`, which adds nothing to a filter.
   std::vector<std::string> ids;
   DeliveryConditions filter;
   bool all = false;
 };
 
 // Does it in as many steps as it takes, and prints how many there were. Exit status 1 also if an id
-// is not known.
+// is not known, or if there are ids and it can be done to none of them.
 int ChangeDeliveries(const ChangeDeliveriesArguments& arguments, Streams streams);
 
 }  // namespace pillion::control

@@ -10,6 +10,9 @@
 #include "control/cli/deliveries_arguments.h"
 #include "control/cli/policy_commands.h"
 #include "control/cli/status_command.h"
+#include "core/bad_usage.h"
+#include "core/strings.h"
+#include "core/version.h"
 
 namespace pillion::control {
 namespace {
@@ -32,12 +35,12 @@ constexpr char kStatusFooter[] =
     "STATE: current runs the served version; updating has not confirmed it yet; rejected refused "
     "it,\n"
     "and goes on with the older one shown; disconnected goes on with what it has.\n"
-    "Exit status: 0, or 1 if control does not answer, 64 bad usage.\n\n"
+    "Exit status: 0; 1 control does not answer, or what answers is not control; 64 bad usage.\n\n"
     "  pillionctl status\n"
-    "  pillionctl status --control http://control.internal:18001 --json";
+    "  pillionctl status --control control.internal:18001 --json";
 
 struct StatusArguments {
-  std::string control = "http://127.0.0.1:18001";
+  std::string control = "127.0.0.1:18001";
   bool json = false;
 };
 
@@ -80,19 +83,10 @@ void AddStatus(CLI::App& app, StatusArguments& arguments, int& status) {
   });
 }
 
-// CLI11 says of a misspelt command only that there must be one.
-int BadUsage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
-  if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
-    std::cerr << "there is no command '" << argv[1] << "'\nRun with --help for more information.\n";
-  } else {
-    app.exit(error);
-  }
-  return EX_USAGE;
-}
-
 int Main(int argc, char** argv) {
   CLI::App app("pillionctl: look at a Pillion mesh and its policy.", "pillionctl");
   app.require_subcommand(1);
+  app.set_version_flag("--version", StrCat("pillionctl ", kVersion), "Print the version and exit");
   app.footer("pillionctl COMMAND --help tells more, with examples.");
   int status = 0;
   std::vector<std::string> validated;
@@ -107,7 +101,9 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return BadUsage(app, error, argc, argv);
+    std::cerr << BadUsage(app, error, {argv + 1, argv + argc})
+              << "\nRun with --help for more information.\n";
+    return EX_USAGE;
   }
   return status;
 }

@@ -12,6 +12,7 @@
 #include "control/cli/request_text.h"
 #include "core/config/load.h"
 #include "core/config/sources.h"
+#include "core/counted.h"
 #include "core/http/path.h"
 #include "core/routing/explain.h"
 #include "core/routing/header_list_lookup.h"
@@ -43,10 +44,6 @@ std::unique_ptr<Policy> Load(const std::vector<std::string>& paths, Warnings war
   }
   err << config::ToString(loaded.errors);
   return std::move(loaded.value);
-}
-
-std::string Count(size_t number, std::string_view thing) {
-  return StrCat(number, " ", thing, number == 1 ? "" : "s");
 }
 
 // Takes from the policy what the service may not see, as a sidecar does, and says so.
@@ -105,10 +102,10 @@ int Validate(const std::vector<std::string>& paths, Streams streams) {
   for (const config::v1::VirtualHost& host : policy->virtual_hosts()) {
     routes += host.routes().size();
   }
-  streams.out << "ok: " << Count(policy->virtual_hosts().size(), "virtual host") << ", "
-              << Count(routes, "route") << ", " << Count(policy->clusters().size(), "cluster")
-              << ", " << Count(policy->brokers().size(), "broker") << ", "
-              << Count(policy->subscriptions().size(), "subscription") << "\n";
+  streams.out << "ok: " << Counted(policy->virtual_hosts().size(), "virtual host") << ", "
+              << Counted(routes, "route") << ", " << Counted(policy->clusters().size(), "cluster")
+              << ", " << Counted(policy->brokers().size(), "broker") << ", "
+              << Counted(policy->subscriptions().size(), "subscription") << "\n";
   return 0;
 }
 

@@ -123,6 +123,12 @@ absl::StatusOr<std::string> Call(const absl::StatusOr<RequestText>& request, std
 
 }  // namespace
 
+std::string UrlOf(std::string_view address, std::string_view path) {
+  ConsumeSuffix(address, "/");
+  const bool has_scheme = address.find("://") != std::string_view::npos;
+  return StrCat(has_scheme ? "" : "http://", address, path);
+}
+
 absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout) {
   return Call(RequestText::Make("GET", url, {"connection: close"}), "", timeout);
 }

@@ -6,10 +6,15 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
 namespace pillion::control {
+
+// The URL of `path` at `address`, which is host:port or http://host:port, with or without a / at
+// its end.
+std::string UrlOf(std::string_view address, std::string_view path);
 
 // The body of the 200 that `url` (http://host[:port]/path) answers to GET. Errors say what a person
 // can do: INVALID_ARGUMENT for the URL, UNAVAILABLE if nobody answers within `timeout`, UNKNOWN for

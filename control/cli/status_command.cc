@@ -115,34 +115,56 @@ bool Parse(const std::string& json, google::protobuf::Message* message) {
   return google::protobuf::util::JsonStringToMessage(json, message, options).ok();
 }
 
-int Complain(const std::string& url, std::string_view why, std::ostream& err) {
-  err << "control does not answer at " << url << ": " << why
-      << "\nIs pillion-control running, and is this the address of its `rest`? Name another with "
-         "--control http://HOST:PORT.\n";
+int Complain(const std::string& address, const absl::Status& why, std::ostream& err) {
+  if (absl::IsFailedPrecondition(why)) {
+    err << "what answers at " << address << " is not control: " << why.message()
+        << "\nName its `rest` with --control HOST:PORT: 127.0.0.1:18001 unless its bootstrap says "
+           "otherwise; the log has it as 'serving people (REST) on HOST:PORT'.\n";
+  } else {
+    err << "control does not answer at " << address << ": " << why.message()
+        << "\nIs pillion-control running, and is this the address of its `rest`? Name another with "
+           "--control HOST:PORT.\n";
+  }
   return 1;
+}
+
+// Much answers HTTP, some of it even with JSON. FailedPrecondition: it is not control.
+template <typename Response>
+absl::StatusOr<Response> Ask(const std::string& address, std::string_view path,
+                             std::string* json = nullptr) {
+  const absl::StatusOr<std::string> answer = Get(UrlOf(address, path), kTimeout);
+  if (absl::IsUnknown(answer.status())) {
+    return absl::FailedPreconditionError(answer.status().message());
+  }
+  if (!answer.ok()) return answer.status();
+  Response response;
+  if (!Parse(*answer, &response)) {
+    return absl::FailedPreconditionError("the answer is not one of control's");
+  }
+  if (json != nullptr) *json = *answer;
+  return response;
 }
 
 }  // namespace
 
-int PrintStatus(const std::string& url, bool json, Streams streams) {
-  std::string_view base = url;
-  ConsumeSuffix(base, "/");
-  const absl::StatusOr<std::string> nodes = Get(StrCat(base, "/v1/nodes"), kTimeout);
-  if (!nodes.ok()) return Complain(url, FromAbsl(nodes.status().message()), streams.err);
+int PrintStatus(const std::string& address, bool json, Streams streams) {
+  const auto policy = Ask<GetPolicyResponse>(address, "/v1/policy");
+  if (!policy.ok()) return Complain(address, policy.status(), streams.err);
+  // Control always says what came of its last look at the policy.
+  if (!policy->has_check()) {
+    return Complain(address, absl::FailedPreconditionError("the answer is not one of control's"),
+                    streams.err);
+  }
+  std::string text;
+  const auto nodes = Ask<ListNodesResponse>(address, "/v1/nodes", &text);
+  if (!nodes.ok()) return Complain(address, nodes.status(), streams.err);
   if (json) {
-    streams.out << *nodes;
+    streams.out << text;
     return 0;
   }
-  const absl::StatusOr<std::string> policy = Get(StrCat(base, "/v1/policy"), kTimeout);
-  if (!policy.ok()) return Complain(url, FromAbsl(policy.status().message()), streams.err);
-  ListNodesResponse node_list;
-  GetPolicyResponse policy_answer;
-  if (!Parse(*nodes, &node_list) || !Parse(*policy, &policy_answer)) {
-    return Complain(url, "the answer is not one of control's", streams.err);
-  }
-  PrintPolicy(policy_answer, streams.out);
+  PrintPolicy(*policy, streams.out);
   streams.out << "\n";
-  PrintNodes(node_list, streams.out);
+  PrintNodes(*nodes, streams.out);
   return 0;
 }
 

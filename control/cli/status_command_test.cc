@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "control/cli/run_pillionctl.h"
@@ -84,7 +85,10 @@ Finished Status(const std::string& url) {
 
 constexpr char kHint[] =
     "Is pillion-control running, and is this the address of its `rest`? Name another with "
-    "--control http://HOST:PORT.\n";
+    "--control HOST:PORT.\n";
+constexpr char kWrongAddress[] =
+    "Name its `rest` with --control HOST:PORT: 127.0.0.1:18001 unless its bootstrap says "
+    "otherwise; the log has it as 'serving people (REST) on HOST:PORT'.\n";
 
 TEST(PillionctlStatus, ShowsThePolicyAndEverySidecar) {
   FakeControl control(Bodies{{"/v1/policy", R"({
@@ -136,7 +140,8 @@ TEST(PillionctlStatus, SaysThatThereIsNothingYet) {
 }
 
 TEST(PillionctlStatus, PrintsTheAnswerItselfAsJson) {
-  FakeControl control(Bodies{{"/v1/nodes", "{ \"nodes\": [] }\n"}});
+  FakeControl control(
+      Bodies{{"/v1/policy", R"({ "check": {} })"}, {"/v1/nodes", "{ \"nodes\": [] }\n"}});
   const Finished finished =
       RunPillionctl({"status", "--json", "--control", control.url()}, TestDirectory());
   EXPECT_EQ(finished.out, "{ \"nodes\": [] }\n");
@@ -148,16 +153,24 @@ TEST(PillionctlStatus, SaysThatItReachedSomethingElse) {
   FakeControl other(Bodies{});
   const Finished wrong_path = Status(other.url());
   EXPECT_EQ(wrong_path.err,
-            StrCat("control does not answer at ", other.url(),
-                   ": the answer has status 404: there is no such thing here\n", kHint));
+            StrCat("what answers at ", other.url(),
+                   " is not control: the answer has status 404: there is no such thing here\n",
+                   kWrongAddress));
   EXPECT_EQ(wrong_path.status, 1);
 
-  FakeControl odd(Bodies{{"/v1/nodes", "<html>"}, {"/v1/policy", "<html>"}});
-  const Finished wrong_body = Status(odd.url());
-  EXPECT_EQ(wrong_body.err, StrCat("control does not answer at ", odd.url(),
-                                   ": the answer is not one of control's\n", kHint));
-  EXPECT_EQ(wrong_body.out, "");
-  EXPECT_EQ(wrong_body.status, 1);
+  for (const char* body : {"<html>", "{}", "[]", R"({"nodes": []})"}) {
+    FakeControl odd(Bodies{{"/v1/nodes", body}, {"/v1/policy", body}});
+    for (const bool json : {false, true}) {
+      std::vector<std::string> words = {"status", "--control", odd.url()};
+      if (json) words.push_back("--json");
+      const Finished wrong_body = RunPillionctl(words, TestDirectory());
+      EXPECT_EQ(wrong_body.err,
+                StrCat("what answers at ", odd.url(),
+                       " is not control: the answer is not one of control's\n", kWrongAddress));
+      EXPECT_EQ(wrong_body.out, "");
+      EXPECT_EQ(wrong_body.status, 1);
+    }
+  }
 }
 
 TEST(PillionctlStatus, SaysWhyControlCannotBeReached) {
@@ -167,18 +180,18 @@ TEST(PillionctlStatus, SaysWhyControlCannotBeReached) {
         ->address()
         .ToString();
   }();
-  const std::string url = StrCat("http://", free_port);
-  const Finished refused = Status(url);
-  EXPECT_EQ(refused.err,
-            StrCat("control does not answer at ", url, ": connect: Connection refused\n", kHint));
-  EXPECT_EQ(refused.status, 1);
+  for (const std::string& address : {free_port, StrCat("http://", free_port)}) {
+    const Finished refused = Status(address);
+    EXPECT_EQ(refused.err, StrCat("control does not answer at ", address,
+                                  ": connect: Connection refused\n", kHint));
+    EXPECT_EQ(refused.status, 1);
+  }
 
-  const Finished bad_url = Status("127.0.0.1:18001");
+  const Finished bad_url = Status("https://127.0.0.1:18001");
   EXPECT_EQ(bad_url.status, 1);
-  EXPECT_EQ(bad_url.err,
-            StrCat("control does not answer at 127.0.0.1:18001: '127.0.0.1:18001/v1/nodes': a URL "
-                   "starts with http://\n",
-                   kHint));
+  EXPECT_EQ(bad_url.err, StrCat("control does not answer at https://127.0.0.1:18001: "
+                                "'https://127.0.0.1:18001/v1/policy': a URL starts with http://\n",
+                                kHint));
 }
 
 }  // namespace

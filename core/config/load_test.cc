@@ -171,7 +171,8 @@ TEST(LoadPolicy, DoesNotMissWhatAnUnreadableFileMayDefine) {
   });
   EXPECT_EQ(
       ToString(loaded.errors),
-      "a.yaml:2:1: not YAML: end of sequence flow not found\n"
+      "a.yaml:2:1: not YAML: end of sequence flow not found; the '[' at line 1, column 11 is not "
+      "closed, or a ',' is missing before this place\n"
       "b.yaml:2:42: subscriptions[0].path: expected a path that starts with '/', found 'x'\n");
 }
 
@@ -192,20 +193,74 @@ TEST_P(PolicyMistake, IsReportedWithPlaceAndFix) {
 }
 
 constexpr Mistake kSyntax[] = {
-    {"clusters: [", "p.yaml:1:1: not YAML: end of sequence flow not found\n"},
-    {"a: b: c\n", "p.yaml:1:5: not YAML: illegal map value\n"},
+    {"clusters: [",
+     "p.yaml:1:1: not YAML: end of sequence flow not found; the '[' at line 1, column 11 is not "
+     "closed, or a ',' is missing before this place\n"},
+    {"clusters:\n- { name: a endpoints: [] }\n",
+     "p.yaml:2:22: not YAML: end of map flow not found; the '{' at line 2, column 3 is not closed, "
+     "or a ',' is missing before this place\n"},
+    {"clusters: ]\n",
+     "p.yaml:1:11: not YAML: illegal flow end; nothing is open that this bracket closes: take it "
+     "away, or put the text in quotes\n"},
+    {"a: b: c\n",
+     "p.yaml:1:5: not YAML: illegal map value; text with ': ' in it needs quotes, and all fields "
+     "of "
+     "one object begin in the same column\n"},
+    {"clusters:\n- name: a\n   endpoints: []\n",
+     "p.yaml:3:13: not YAML: illegal map value; text with ': ' in it needs quotes, and all fields "
+     "of one object begin in the same column\n"},
+    {"clusters:\n- name: a\n endpoints: []\n",
+     "p.yaml:3:2: not YAML: end of sequence not found; the fields of one object begin in the same "
+     "column, and so do the items of one list\n"},
+    {"clusters:\n  - a\n - b\n",
+     "p.yaml:3:2: not YAML: end of map not found; the fields of one object begin in the same "
+     "column, and so do the items of one list\n"},
+    {"clusters: - a\n",
+     "p.yaml:1:11: not YAML: illegal block entry; '- ' begins a line, in the same column as the "
+     "other items of its list\n"},
+    {"clusters:\n\t- name: a\n",
+     "p.yaml:2:2: not YAML: illegal block entry; indent with spaces: YAML takes no tabs there\n"},
+    {"clusters:\r\n- name: a\r\n \tendpoints: []\r\n",
+     "p.yaml:3:2: not YAML: illegal tab when looking for indentation; indent with spaces: YAML "
+     "takes no tabs there\n"},
+    {"virtual_hosts:\n- name: a\n  domains: [a, *.local]\n",
+     "p.yaml:3:16: not YAML: the referenced anchor is not defined; text that begins with '*' needs "
+     "quotes: '*.local'\n"},
+    {"domains: [*]\n",
+     "p.yaml:1:12: not YAML: alias not found after *; text that begins with '*' needs quotes: "
+     "'*'\n"},
+    {"topic: **\n",
+     "p.yaml:1:8: not YAML: the referenced anchor is not defined; text that begins with '*' needs "
+     "quotes: '**'\n"},
+    {"topic: &\n",
+     "p.yaml:1:9: not YAML: anchor not found after &; text that begins with '&' needs quotes: "
+     "'&'\n"},
+    {"name: @a b\n",
+     "p.yaml:1:7: not YAML: unknown token; text that begins with '@' needs quotes: '@a'\n"},
+    {"safe_regex: \"\\d+\"\n",
+     "p.yaml:1:16: not YAML: unknown escape character: d; between double quotes a backslash is "
+     "written \\\\; single quotes leave it as it is\n"},
+    {"clusters:\n- name:a\n",
+     "p.yaml:2:3: clusters[0]: expected a map, found 'name:a'; a ':' after a field's name is "
+     "followed by a blank\n"},
+    {"clusters: []\n-name: a\n",
+     "p.yaml:2:1: -name: unknown field; a '-' that begins a list item is followed by a blank\n"},
     {"[]", "p.yaml:1:1: expected a map, found a list\n"},
     {"text", "p.yaml:1:1: expected a map, found 'text'\n"},
     {"clusters:\n", "p.yaml:1:1: clusters: expected a list, found nothing\n"},
     {"clusters: x\n", "p.yaml:1:11: clusters: expected a list, found 'x'\n"},
     {"clusters: [1]\n", "p.yaml:1:12: clusters[0]: expected a map, found '1'\n"},
     {"--- {}\n--- {}\n", "p.yaml:2:1: not YAML: a second document; a file holds one\n"},
-    {"clusters: !!seq []\n", "p.yaml:1:11: not YAML: tags are not supported\n"},
+    {"clusters: !!seq []\n",
+     "p.yaml:1:11: not YAML: tags are not supported; text that begins with '!' needs quotes: "
+     "'!!seq'\n"},
     {"clusters: []\nclusters: []\n",
      "p.yaml:2:1: duplicate key 'clusters'; it is first at line 1\n"},
     {"? [a]\n: b\n", "p.yaml:1:3: expected a field name, found a list\n"},
     {"clusters: &a [*a]\n", "p.yaml:1:15: not YAML: an alias of a node that contains it\n"},
-    {"clusters: *a\n", "p.yaml:1:11: not YAML: the referenced anchor is not defined\n"},
+    {"clusters: *a\n",
+     "p.yaml:1:11: not YAML: the referenced anchor is not defined; text that begins with '*' needs "
+     "quotes: '*a'\n"},
     {"a: \x01\n", "p.yaml:1:4: not YAML: byte 0x01 is not text in UTF-8\n"},
     {"a: b\nc: \xff\n", "p.yaml:2:4: not YAML: byte 0xff is not text in UTF-8\n"},
     {"cluster: []\n", "p.yaml:1:1: cluster: unknown field; did you mean 'clusters'?\n"},

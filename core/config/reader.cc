@@ -51,6 +51,12 @@ std::string Describe(const YamlNode& node) {
   return "";
 }
 
+// The advice for `name:text`, which YAML takes for one text.
+std::string MissingBlank(const YamlNode& node) {
+  const bool one_text = node.plain && node.text.find(':') != std::string::npos;
+  return one_text ? "; a ':' after a field's name is followed by a blank" : "";
+}
+
 const EnumValueDescriptor* FindEnumValue(const EnumDescriptor* type, std::string_view text) {
   for (int i = 0; i < type->value_count(); ++i) {
     if (absl::EqualsIgnoreCase(type->value(i)->name(), ToAbsl(text))) return type->value(i);
@@ -162,7 +168,7 @@ void Reader::Read(const YamlNode& node, Message* message) {
     if (node.kind == YamlNode::Kind::kScalar && !short_form.empty()) {
       ReadField(node, type->FindFieldByName(short_form), message);
     } else {
-      WrongType(node, "a map");
+      Fail(node, StrCat("expected a map, found ", Describe(node), MissingBlank(node)));
       places_->Set(*message, Bad(PlaceOf(node)));
     }
     return;
@@ -175,7 +181,10 @@ void Reader::Read(const YamlNode& node, Message* message) {
     } else {
       std::vector<std::string_view> names;
       for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
-      Fail(*key, StrCat("unknown field", DidYouMean(key->text, names)));
+      Fail(*key,
+           StrCat("unknown field", key->text.starts_with('-')
+                                       ? "; a '-' that begins a list item is followed by a blank"
+                                       : DidYouMean(key->text, names)));
     }
     Pop();
   }

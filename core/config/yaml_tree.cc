@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_format.h"
 #include "core/config/utf8.h"
+#include "core/config/yaml_advice.h"
 #include "core/strings.h"
 
 namespace pillion::config {
@@ -89,6 +90,13 @@ class YamlTreeBuilder : public YAML::EventHandler {
     Open(mark, tag, anchor, YamlNode::Kind::kMap);
   }
   void OnMapEnd() override { Close(); }
+
+  // Where the innermost list or map begins that has not ended; "": there is none.
+  std::string Opened() const {
+    if (stack_.empty()) return "";
+    const YamlNode& node = *stack_.back().node;
+    return StrCat("line ", node.line, ", column ", node.column);
+  }
 
  private:
   struct OpenNode {
@@ -172,19 +180,22 @@ std::unique_ptr<YamlTree> YamlTree::Parse(std::string_view text, const std::stri
     return nullptr;
   }
   auto tree = std::unique_ptr<YamlTree>(new YamlTree);
+  YamlTreeBuilder builder(tree.get());
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
     YAML::Parser parser(stream);
-    YamlTreeBuilder builder(tree.get());
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
     const bool placed = !e.mark.is_null();
+    const int line = placed ? e.mark.line + 1 : 0;
+    const int column = placed ? e.mark.column + 1 : 0;
     diagnostics->Add({.file = file,
-                      .line = placed ? e.mark.line + 1 : 0,
-                      .column = placed ? e.mark.column + 1 : 0,
-                      .message = StrCat("not YAML: ", e.msg)});
+                      .line = line,
+                      .column = column,
+                      .message = StrCat("not YAML: ", e.msg,
+                                        YamlAdvice(e.msg, text, line, column, builder.Opened()))});
     return nullptr;
   }
   if (tree->root_ == nullptr) {

@@ -1,6 +1,9 @@
 #include "sidecar/actions/accepted.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/call.h"
@@ -37,7 +40,8 @@ std::string UrlOf(const Call& call, std::string_view path) {
 }
 
 net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, std::string_view id,
-                                       std::string_view state, bool preferred) const {
+                                       std::string_view state, absl::Time due,
+                                       bool preferred) const {
   const std::string path = StrCat(collection, id);
   const std::string url = UrlOf(call, path);
   std::string body;
@@ -56,7 +60,7 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
   } else {
     body = StrCat(AcceptedJson(id, state, url), "\n");
     head.headers.Add(HeaderId::kContentType, kJson);
-    head.headers.Add(HeaderId::kRetryAfter, "1");
+    head.headers.Add(HeaderId::kRetryAfter, RetryAfter(due));
   }
   head.headers.Set(HeaderId::kLocation, path);
   if (preferred) head.headers.Add("preference-applied", "respond-async");
@@ -64,7 +68,8 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
   (void)co_await call.exchange.SendHead(head, body, true, call.scope());
 }
 
-net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accepted>& messages) {
+net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accepted>& messages,
+                                  absl::Time due) {
   std::string body = R"({"messages":[)";
   for (const delivery::Accepted& message : messages) {
     if (&message != &messages.front()) body += ',';
@@ -74,9 +79,14 @@ net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accept
   http::ResponseHead head;
   head.status = 202;
   head.headers.Add(HeaderId::kContentType, kJson);
-  head.headers.Add(HeaderId::kRetryAfter, "1");
+  head.headers.Add(HeaderId::kRetryAfter, RetryAfter(due));
   head.body = {http::BodyFraming::kLength, body.size()};
   (void)co_await call.exchange.SendHead(head, body, true, call.scope());
+}
+
+std::string RetryAfter(absl::Time due) {
+  const absl::Duration rest = absl::Ceil(due - absl::Now(), absl::Seconds(1));
+  return StrCat(absl::ToInt64Seconds(std::clamp(rest, absl::Seconds(1), absl::Hours(1))));
 }
 
 net::Task<void> FailAccept(Call& call, const absl::Status& why) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
 #include "core/config/defaults.h"
 #include "core/http/header_rules.h"
 #include "core/net/loop.h"
@@ -150,6 +151,7 @@ class AsyncAction final : public Action {
     }
     call.operation_id = accepted->id;
     call.record.operation_id = call.operation_id;
+    const absl::Time due = accepted->repeated ? absl::InfinitePast() : absl::Now() + *delay;
     const net::Duration wait =
         preferences.wait && preferences.respond_async ? *preferences.wait : wait_;
     // A repeated key gets the same answer again, whatever has become of the operation since.
@@ -158,7 +160,7 @@ class AsyncAction final : public Action {
       state = co_await SendResultWithin(call, accepted->id, wait);
       if (state.empty()) co_return;
     }
-    co_await respond_.Send(call, kOperations, accepted->id, state, preferences.respond_async);
+    co_await respond_.Send(call, kOperations, accepted->id, state, due, preferences.respond_async);
   }
 
  private:

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_join.h"
 #include "core/config/units.h"
 #include "core/http/path.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/status_json.h"
+#include "sidecar/actions/webhook.h"
 
 namespace pillion::sidecar {
 namespace {
@@ -121,6 +123,24 @@ std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& o
   attempt.secret_file = spec->secret_file;
   delivery.spec.extra = Encode(attempt);
   return request;
+}
+
+std::vector<std::string> CheckSecretFiles(const config::v1::Policy& policy) {
+  std::vector<std::string> warnings;
+  absl::flat_hash_set<std::string> seen;
+  for (const config::v1::VirtualHost& host : policy.virtual_hosts()) {
+    for (const config::v1::Route& route : host.routes()) {
+      if (!route.async().has_callback()) continue;
+      const std::string& path = route.async().callback().secret_file();
+      if (!seen.insert(path).second) continue;
+      const absl::Status status = ReadWebhookSecrets(path).status();
+      if (status.ok()) continue;
+      warnings.push_back(StrCat(FromAbsl(status.message()),
+                                "; the callbacks that it is to sign (virtual host '", host.name(),
+                                "') wait until it is mended, which needs no edit of the policy"));
+    }
+  }
+  return warnings;
 }
 
 }  // namespace pillion::sidecar

@@ -22,7 +22,8 @@
 
 namespace pillion::config::v1 {
 class Callback;
-}
+class Policy;
+}  // namespace pillion::config::v1
 
 namespace pillion::sidecar {
 
@@ -53,6 +54,10 @@ class CallbackPolicy {
 // The announcement of an operation that has ended. Nothing if it is not to be announced. For
 // delivery::EngineOptions::callback_of.
 std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& operation);
+
+// What is wrong with the secret files of the policy's callbacks, a line for each; they wait until
+// it is mended. Reads the files: blocks as long as the file system does.
+std::vector<std::string> CheckSecretFiles(const config::v1::Policy& policy);
 
 }  // namespace pillion::sidecar
 

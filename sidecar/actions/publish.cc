@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "core/config/units.h"
 #include "core/routing/route_table.h"
 #include "core/strings.h"
@@ -66,14 +67,15 @@ class PublishAction final : public Action {
     for (CloudEvent& event : *events)
       requests.push_back(NewRequest(call, std::move(event), *delay));
     if (mode == CloudEventMode::kBatch) {
-      co_await PublishBatch(call, std::move(requests));
+      co_await PublishBatch(call, std::move(requests), *delay);
     } else {
-      co_await PublishOne(call, std::move(requests.front()));
+      co_await PublishOne(call, std::move(requests.front()), *delay);
     }
   }
 
  private:
-  net::Task<void> PublishOne(Call& call, delivery::AcceptRequest request) const {
+  net::Task<void> PublishOne(Call& call, delivery::AcceptRequest request,
+                             absl::Duration delay) const {
     absl::StatusOr<delivery::Accepted> accepted =
         co_await Accept(call.services.engine, std::move(request), call.scope());
     if (!accepted.ok()) {
@@ -82,7 +84,8 @@ class PublishAction final : public Action {
     }
     call.operation_id = accepted->id;
     call.record.operation_id = call.operation_id;
-    co_await respond_.Send(call, kMessages, accepted->id, "pending", /*preferred=*/false);
+    co_await respond_.Send(call, kMessages, accepted->id, "pending", absl::Now() + delay,
+                           /*preferred=*/false);
   }
 
   // The route's own limits, where they are below the subscription's.
@@ -95,7 +98,8 @@ class PublishAction final : public Action {
     }
   }
 
-  net::Task<void> PublishBatch(Call& call, std::vector<delivery::AcceptRequest> requests) const {
+  net::Task<void> PublishBatch(Call& call, std::vector<delivery::AcceptRequest> requests,
+                               absl::Duration delay) const {
     std::vector<delivery::Accepted> messages;
     if (!requests.empty()) {
       absl::StatusOr<std::vector<delivery::Accepted>> accepted =
@@ -106,7 +110,7 @@ class PublishAction final : public Action {
       }
       messages = *std::move(accepted);
     }
-    co_await SendAcceptedBatch(call, messages);
+    co_await SendAcceptedBatch(call, messages, absl::Now() + delay);
   }
 
   // One, or those of a batch.

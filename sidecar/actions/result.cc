@@ -4,6 +4,7 @@
 
 #include "core/net/loop.h"
 #include "core/strings.h"
+#include "sidecar/actions/accepted.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/engine_calls.h"
 #include "sidecar/actions/status_json.h"
@@ -50,7 +51,7 @@ net::Task<void> SendResult(Call& call, const DeliveryResult& result) {
       http::Problem problem(409, "",
                             StrCat("the operation is ", StateOf(result.view),
                                    "; its result comes when it has ended"));
-      problem.headers.emplace_back("retry-after", "1");
+      problem.headers.emplace_back("retry-after", RetryAfter(NextChange(result.view)));
       co_await Fail(call, std::move(problem));
       break;
     }

@@ -1,5 +1,6 @@
 #include "sidecar/actions/status_json.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/strings.h"
@@ -53,6 +54,16 @@ std::string_view StateOf(const MessageView& view) {
     if (worse) state = delivery.state;
   }
   return delivery::DeliveryStateName(state);
+}
+
+absl::Time NextChange(const MessageView& view) {
+  absl::Time next = absl::InfiniteFuture();
+  for (const DeliveryView& delivery : view.deliveries) {
+    if (!delivery::IsFinal(delivery.state)) {
+      next = std::min(next, delivery.next_attempt_at.value_or(absl::InfinitePast()));
+    }
+  }
+  return next;
 }
 
 Json StatusJson(const MessageView& view, std::string_view authority) {

@@ -22,6 +22,9 @@ bool IsOperation(const delivery::MessageView& view);
 // The state of the whole: of a message with several deliveries, the least advanced one's.
 std::string_view StateOf(const delivery::MessageView& view);
 
+// Before this nothing happens to it by itself. InfiniteFuture: it has ended.
+absl::Time NextChange(const delivery::MessageView& view);
+
 // `authority` is that of the URLs in it.
 nlohmann::ordered_json StatusJson(const delivery::MessageView& view, std::string_view authority);
 

@@ -11,6 +11,7 @@
 #include "core/net/wait_queue.h"
 #include "core/strings.h"
 #include "core/telemetry/log.h"
+#include "core/version.h"
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/admin/deliveries.h"
@@ -139,7 +140,8 @@ class AdminServer::Handler final : public http::RequestHandler {
 
   std::string Index(const http::RequestHead&, int*) {
     return "GET  /ready             200 when the sidecar can take calls, else 503 with the reason\n"
-           "GET  /config_dump       bootstrap, policy in effect, and the state of its source\n"
+           "GET  /config_dump       bootstrap, policy in effect with warnings, state of its "
+           "source\n"
            "GET  /clusters          endpoints, connections and calls of each cluster\n"
            "GET  /listeners         addresses with their real ports\n"
            "GET  /stats/prometheus  metrics\n"
@@ -166,6 +168,7 @@ class AdminServer::Handler final : public http::RequestHandler {
     if (snapshot != nullptr) source.version = snapshot->version;
     json["policy_source"] = SourceJson(source);
     json["version"] = snapshot == nullptr ? "" : snapshot->version;
+    json["warnings"] = snapshot == nullptr ? std::vector<std::string>() : snapshot->warnings;
     json["policy"] = snapshot == nullptr ? Json() : ToJson(*snapshot->policy);
     return Text(json);
   }
@@ -187,6 +190,7 @@ class AdminServer::Handler final : public http::RequestHandler {
 
   std::string ServerInfo(const http::RequestHead&, int*) {
     Json json;
+    json["version"] = kVersion;
     json["state"] = backend_.draining() ? "DRAINING" : "LIVE";
     json["node"] = ToJson(backend_.bootstrap().node());
     json["pid"] = getpid();

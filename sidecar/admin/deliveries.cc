@@ -11,7 +11,7 @@
 #include "core/net/future.h"
 #include "core/strings.h"
 #include "sidecar/admin/deliveries_api.h"
-#include "sidecar/admin/query_fields.h"
+#include "sidecar/admin/request_fields.h"
 #include "sidecar/delivery/engine.h"
 
 namespace pillion::sidecar::admin {
@@ -38,17 +38,6 @@ std::string ToJson(const google::protobuf::Message& message) {
   // Fails for texts that are no UTF-8 and times out of range; neither occurs.
   (void)google::protobuf::util::MessageToJsonString(message, &json, options);
   return json;
-}
-
-absl::Status FromJson(const std::string& json, google::protobuf::Message& message) {
-  google::protobuf::util::JsonParseOptions options;
-  options.case_insensitive_enum_parsing = true;
-  const auto status = google::protobuf::util::JsonStringToMessage(json, &message, options);
-  if (status.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(StrCat("the body is no ", message.GetDescriptor()->name(),
-                                           ", such as {\"ids\": [\"ID\"]} or {\"filter\": "
-                                           "{\"state\": \"failed\"}}: ",
-                                           std::string(status.message())));
 }
 
 class DeliveriesRequest {
@@ -157,7 +146,7 @@ class DeliveriesRequest {
       }
     }
     api::v1::ChangeDeliveriesRequest request;
-    absl::Status read = FromJson(body, request);
+    absl::Status read = SetFieldsFromJson(body, request);
     if (!read.ok()) {
       co_await FailWith(read);
       co_return;

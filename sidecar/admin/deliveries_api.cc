@@ -51,8 +51,18 @@ std::string_view NameOf(delivery::ChangeRequest::Kind kind) {
   return "";
 }
 
+// "failed, canceled, expired": the states in which a delivery allows it.
+std::string StatesFor(delivery::ChangeRequest::Kind kind) {
+  std::string names;
+  for (const delivery::DeliveryState state : delivery::kDeliveryStates) {
+    if (!IsPossible(kind, state)) continue;
+    StrAppend(&names, names.empty() ? "" : ", ", DeliveryStateName(state));
+  }
+  return names;
+}
+
 absl::StatusOr<delivery::DeliverySelection> SelectionOf(
-    const api::v1::ChangeDeliveriesRequest& request) {
+    delivery::ChangeRequest::Kind kind, const api::v1::ChangeDeliveriesRequest& request) {
   const bool by_id = request.ids_size() > 0;
   if (by_id + request.has_filter() + request.all() != 1) {
     return absl::InvalidArgumentError("which deliveries? give exactly one of ids, filter and all");
@@ -68,6 +78,13 @@ absl::StatusOr<delivery::DeliverySelection> SelectionOf(
   }
   absl::StatusOr<delivery::DeliveryFilter> filter = FromApi(request.filter());
   if (!filter.ok()) return filter.status();
+  for (const delivery::DeliveryState state : filter->states) {
+    if (IsPossible(kind, state)) continue;
+    return absl::InvalidArgumentError(StrCat("filter.state ", DeliveryStateName(state), ": ",
+                                             NameOf(kind), " is for deliveries that are ",
+                                             StatesFor(kind),
+                                             "; name one of these, or no state for all of them"));
+  }
   return *std::move(filter);
 }
 
@@ -123,7 +140,7 @@ void ChangeDeliveries(delivery::Engine& engine, delivery::ChangeRequest::Kind ki
                       const api::v1::ChangeDeliveriesRequest& request,
                       Reply<api::v1::ChangeDeliveriesResponse> reply) {
   const PageTokens tokens(NameOf(kind), request.filter());
-  absl::StatusOr<delivery::DeliverySelection> selection = SelectionOf(request);
+  absl::StatusOr<delivery::DeliverySelection> selection = SelectionOf(kind, request);
   if (!selection.ok()) return reply(selection.status());
   absl::StatusOr<std::string> token = tokens.Unwrap(request.page_token());
   if (!token.ok()) return reply(token.status());

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/config/utf8.h"
 #include "core/strings.h"
@@ -145,6 +146,15 @@ Delivery::Reason ToApi(delivery::FailureReason reason) {
   return Delivery::REASON_UNSPECIFIED;
 }
 
+// REQUIRES: it is pending.
+Delivery::Wait WaitOf(const delivery::DeliveryView& delivery) {
+  if (delivery.held) return Delivery::CALL;
+  if (delivery.behind_key) return Delivery::KEY;
+  if (delivery.next_attempt_at.value_or(absl::InfinitePast()) <= absl::Now()) return Delivery::TURN;
+  if (delivery.continues) return Delivery::FOLLOW;
+  return delivery.started_at ? Delivery::RETRY : Delivery::DELAY;
+}
+
 // The value that `ToApi` turns into `wanted`; 0 is "any".
 template <typename Value, typename Wanted, size_t kCount>
 absl::Status SetEnum(Wanted wanted, const Value (&values)[kCount], std::string_view field,
@@ -170,17 +180,15 @@ absl::Status SetTime(const Timestamp& wanted, std::string_view field,
 }
 
 absl::Status SetEnums(const api::v1::DeliveryFilter& filter, delivery::DeliveryFilter& result) {
-  using delivery::DeliveryState;
   using delivery::FailureReason;
   using delivery::MessageKind;
-  static constexpr DeliveryState kStates[] = {DeliveryState::kPending,   DeliveryState::kRunning,
-                                              DeliveryState::kSucceeded, DeliveryState::kFailed,
-                                              DeliveryState::kCanceled,  DeliveryState::kExpired};
   static constexpr MessageKind kKinds[] = {MessageKind::kAsync, MessageKind::kPublish,
                                            MessageKind::kEmit, MessageKind::kCallback};
   static constexpr FailureReason kReasons[] = {FailureReason::kRejected,
                                                FailureReason::kRetriesExhausted};
-  absl::Status status = SetEnum(filter.state(), kStates, "state", result.state);
+  std::optional<delivery::DeliveryState> state;
+  absl::Status status = SetEnum(filter.state(), delivery::kDeliveryStates, "state", state);
+  if (state) result.states = {*state};
   status.Update(SetEnum(filter.kind(), kKinds, "kind", result.kind));
   status.Update(SetEnum(filter.reason(), kReasons, "reason", result.reason));
   return status;
@@ -211,6 +219,7 @@ Delivery ToApi(const delivery::ListedDelivery& listed) {
   if (delivery.ordering_key) result.set_key(Utf8(*delivery.ordering_key));
   result.set_behind_key(delivery.behind_key);
   result.set_held(delivery.held);
+  if (delivery.state == delivery::DeliveryState::kPending) result.set_waits_for(WaitOf(delivery));
   result.set_continues(delivery.continues);
   if (delivery.percent_complete) {
     const bool succeeded = delivery.state == delivery::DeliveryState::kSucceeded;
@@ -243,7 +252,6 @@ absl::StatusOr<bool> IsFull(Delivery::View view) {
 }
 
 absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& filter) {
-  using delivery::TargetKind;
   // Left out, they would make the filter match more than was meant.
   if (filter.GetReflection()->GetUnknownFields(filter).field_count() > 0) {
     return absl::InvalidArgumentError(
@@ -255,13 +263,9 @@ absl::StatusOr<delivery::DeliveryFilter> FromApi(const api::v1::DeliveryFilter& 
     status.Update(absl::InvalidArgumentError(
         "filter: no delivery has a route and a subscription; name one of them"));
   }
-  if (!filter.route().empty() && filter.kind() == Delivery::CALLBACK) {
-    result.callbacks_of = filter.route();
-  } else if (!filter.route().empty()) {
-    result.target = {TargetKind::kRoute, filter.route()};
-  }
+  if (!filter.route().empty()) result.route = filter.route();
   if (!filter.subscription().empty()) {
-    result.target = {TargetKind::kSubscription, filter.subscription()};
+    result.target = {delivery::TargetKind::kSubscription, filter.subscription()};
   }
   if (!filter.topic().empty()) result.topic = filter.topic();
   if (!filter.cluster().empty()) result.cluster = filter.cluster();

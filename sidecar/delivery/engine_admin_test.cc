@@ -1,4 +1,5 @@
 // Lists, replay, drop and watches.
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@ namespace {
 
 DeliveryFilter InState(DeliveryState state) {
   DeliveryFilter filter;
-  filter.state = state;
+  filter.states = {state};
   return filter;
 }
 
@@ -100,9 +101,11 @@ TEST(EngineAdmin, EveryConditionOfAFilterLeavesOutWhatDoesNotMatch) {
   EXPECT_TRUE(only_published([](auto& filter) {
     filter.target = Target{TargetKind::kSubscription, "billing"};
   }));
-  DeliveryFilter unfinished;
-  unfinished.unfinished = true;
-  EXPECT_EQ(AllIds(harness, unfinished, 10).size(), 1u);
+  DeliveryFilter several;
+  several.states = {DeliveryState::kPending, DeliveryState::kRunning};
+  EXPECT_EQ(AllIds(harness, several, 10).size(), 1u);
+  several.states = {DeliveryState::kRunning, DeliveryState::kFailed};
+  EXPECT_EQ(AllIds(harness, several, 1).size(), 3u);
 }
 
 TEST(EngineAdmin, AListSaysWhatEachDeliveryIsAbout) {
@@ -216,19 +219,62 @@ TEST(EngineAdmin, ReplaysWhatWasCanceledButNotWhatSucceededOrIsGone) {
   EXPECT_EQ(harness.Replay(std::vector<std::string>{canceled->id})->changed, 0);
 }
 
-TEST(EngineAdmin, DropsDeadLettersAndNothingThatIsAlive) {
-  EngineHarness harness;
-  const auto dead = harness.Accept(AsyncCall());
+// One operation in each state, by state; in the order of acceptance canceled, failed, expired,
+// succeeded, running, pending.
+std::map<DeliveryState, std::string> OneInEachState(EngineHarness& harness) {
+  std::map<DeliveryState, std::string> ids;
+  const auto canceled = harness.Accept(AsyncCall());
+  const ClaimedDelivery aborted = harness.NextAttempt();
+  EXPECT_TRUE(harness.Cancel(canceled->id).ok());
+  harness.EndAborted(aborted);
+  ids[DeliveryState::kCanceled] = canceled->id;
+  ids[DeliveryState::kFailed] = harness.Accept(AsyncCall())->id;
   harness.FailForGood(harness.NextAttempt());
+  AcceptRequest mortal = AsyncCall();
+  mortal.expires_after = absl::Minutes(1);
+  ids[DeliveryState::kExpired] = harness.Accept(std::move(mortal))->id;
+  harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(5));
+  harness.Settle();
+  harness.clock.Advance(absl::Minutes(1));
+  ids[DeliveryState::kSucceeded] = harness.Accept(AsyncCall())->id;
+  harness.Succeed(harness.NextAttempt());
+  ids[DeliveryState::kRunning] = harness.Accept(AsyncCall())->id;
+  harness.NextAttempt();
+  ids[DeliveryState::kPending] = harness.Accept(AsyncCall())->id;
+  harness.FailForNow(harness.NextAttempt(), 503, absl::Minutes(1));
+  harness.Settle();
+  for (const auto& [state, id] : ids) EXPECT_EQ(harness.StateOf(id), state);
+  return ids;
+}
+
+TEST(EngineAdmin, AChangeThatNamesNoStateIsForAllThatItCanBeDoneTo) {
+  {
+    EngineHarness harness;
+    auto ids = OneInEachState(harness);
+    const auto replayed = harness.Replay(DeliveryFilter{});
+    EXPECT_EQ(replayed->changed, 3);
+    EXPECT_EQ(replayed->skipped, 0);
+    for (const DeliveryState state :
+         {DeliveryState::kCanceled, DeliveryState::kFailed, DeliveryState::kExpired}) {
+      EXPECT_EQ(harness.NextAttempt().id, ids[state]);
+    }
+    EXPECT_EQ(harness.StateOf(ids[DeliveryState::kSucceeded]), DeliveryState::kSucceeded);
+    EXPECT_EQ(harness.engine->stats().dead, 0);
+  }
+  EngineHarness harness;
+  auto ids = OneInEachState(harness);
+  DeliveryFilter failed = InState(DeliveryState::kFailed);
+  EXPECT_EQ(harness.Drop(failed)->changed, 1);
+  const auto dropped = harness.Drop(DeliveryFilter{});
+  EXPECT_EQ(dropped->changed, 3);
+  EXPECT_EQ(dropped->skipped, 0);
+  for (const auto& [state, id] : ids) EXPECT_EQ(harness.Get(id).ok(), !IsFinal(state)) << id;
+}
+
+TEST(EngineAdmin, DropsNothingThatIsAlive) {
+  EngineHarness harness;
   const auto alive = harness.Accept(AsyncCall());
   harness.NextAttempt();
-  const auto succeeded = harness.Accept(AsyncCall());
-  harness.Succeed(harness.NextAttempt());
-  harness.Settle();
-  const auto dropped = harness.Drop(DeliveryFilter{});
-  EXPECT_EQ(dropped->changed, 1);
-  EXPECT_EQ(harness.Get(dead->id).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(harness.Get(succeeded->id).ok());
   EXPECT_EQ(harness.Drop(std::vector<std::string>{alive->id})->skipped, 1);
   EXPECT_EQ(harness.StateOf(alive->id), DeliveryState::kRunning);
 }

@@ -34,7 +34,7 @@ TEST(EngineBacklog, OfATargetHasALimitByCount) {
   const absl::Status refused = harness.Accept(Limited(3, 1000)).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(std::string(refused.message()),
-            "route 'reports' has 3 deliveries with 30 bytes on their way already, as many as "
+            "route 'reports' has 3 deliveries with 30 bytes on the way already, as many as "
             "max_pending allows");
   EXPECT_TRUE(harness.Accept(AsyncCall("another")).ok());
   // What is to be tried again is still on its way; what has ended is not.

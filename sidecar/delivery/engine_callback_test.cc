@@ -166,11 +166,13 @@ TEST(EngineCallback, IsFoundByItsRouteWhicheverClusterItGoesTo) {
     EXPECT_EQ(RouteOfCallback(callback.target, callback.cluster), "reports");
   }
   ListRequest list;
-  list.filter.callbacks_of = "reports";
+  list.filter.route = "reports";
+  EXPECT_EQ(harness.List(list)->deliveries.size(), 4u) << "with their operations";
+  list.filter.kind = MessageKind::kCallback;
   EXPECT_EQ(harness.List(list)->deliveries.size(), 2u);
   list.filter.cluster = "a";
   EXPECT_EQ(harness.List(list)->deliveries.size(), 1u);
-  list.filter.callbacks_of = "report";
+  list.filter.route = "report";
   EXPECT_EQ(harness.List(list)->deliveries.size(), 0u);
 }
 

@@ -50,6 +50,9 @@ enum class FailureReason {
 std::string_view DeliveryStateName(DeliveryState state);
 std::optional<DeliveryState> ParseDeliveryState(std::string_view name);
 constexpr bool IsFinal(DeliveryState state) { return state >= DeliveryState::kSucceeded; }
+inline constexpr DeliveryState kDeliveryStates[] = {
+    DeliveryState::kPending, DeliveryState::kRunning,  DeliveryState::kSucceeded,
+    DeliveryState::kFailed,  DeliveryState::kCanceled, DeliveryState::kExpired};
 
 // Who is to get a delivery: the policy's route (VIRTUAL_HOST/ROUTE) or subscription, or a cluster
 // that hears of the ends of a route's operations (CallbackTarget). Limits count by target, and
@@ -248,11 +251,10 @@ struct ListedDelivery {
 
 // Absent fields match everything; texts match whole.
 struct DeliveryFilter {
-  std::optional<DeliveryState> state;
-  bool unfinished = false;  // only those that are not final
+  std::vector<DeliveryState> states;  // any of these; empty: all
   std::optional<MessageKind> kind;
   std::optional<Target> target;
-  std::optional<std::string> callbacks_of;  // a route: its callbacks, to whichever cluster
+  std::optional<std::string> route;  // its operations, and their callbacks to whichever cluster
   std::optional<std::string> topic;
   std::optional<std::string> cluster;
   std::optional<std::string> ordering_key;

@@ -110,22 +110,35 @@ using DeliverySelection = std::variant<std::vector<std::string>, DeliveryFilter>
 struct ChangeRequest {
   enum class Kind {
     // Failed, expired and canceled ones become pending again, with new attempts and their whole
-    // lifetime. A filter without a state means failed ones.
+    // lifetime.
     kReplay,
-    // Pending and running ones become canceled; what runs is aborted. A filter without a state
-    // means both.
+    // Pending and running ones become canceled; what runs is aborted.
     kCancel,
-    // Final ones are deleted. A filter without a state means failed ones.
+    // Final ones are deleted.
     kDrop,
   };
   Kind kind = Kind::kReplay;
+  // A filter without states means all that `kind` can be done to.
   DeliverySelection selection;
   std::string page_token;  // of the change before, for a filter; empty: from the beginning
 };
 
+// Whether it can be done to a delivery in this state.
+constexpr bool IsPossible(ChangeRequest::Kind kind, DeliveryState state) {
+  switch (kind) {
+    case ChangeRequest::Kind::kReplay:
+      return IsFinal(state) && state != DeliveryState::kSucceeded;
+    case ChangeRequest::Kind::kCancel:
+      return !IsFinal(state);
+    case ChangeRequest::Kind::kDrop:
+      return IsFinal(state);
+  }
+  return false;
+}
+
 struct ChangeSummary {
   int64_t changed = 0;
-  int64_t skipped = 0;  // selected, but not in a state that allows it
+  int64_t skipped = 0;  // selected, but not in a state that allows it, or forgotten
   std::vector<std::string> unknown_ids;
   std::string next_page_token;  // not empty: there may be more that match the filter
 };

@@ -1,6 +1,7 @@
 #include "sidecar/delivery/room.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/counted.h"
 
 namespace pillion::delivery {
 namespace {
@@ -24,8 +25,9 @@ absl::Status HasRoom(const Target& target, const Backlog& backlog, const Backlog
   const bool too_many_bytes = backlog.deliveries > 0 && bytes > limit.bytes - backlog.bytes;
   if (backlog.deliveries < limit.deliveries && !too_many_bytes) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(NameOf(target.kind), " '", target.name, "' has ", backlog.deliveries,
-                   " deliveries with ", backlog.bytes, " bytes on their way already, as many as ",
+      absl::StrCat(NameOf(target.kind), " '", target.name, "' has ",
+                   Counted(backlog.deliveries, "delivery", "deliveries"), " with ",
+                   Counted(backlog.bytes, "byte"), " on the way already, as many as ",
                    too_many_bytes ? "max_pending_bytes" : "max_pending", " allows"));
 }
 

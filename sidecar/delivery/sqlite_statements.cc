@@ -176,10 +176,14 @@ constexpr Source kSources[] = {
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS " FROM delivery d"
      " CROSS JOIN target t ON t.id = d.target CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
      " WHERE d.seq > ? ORDER BY d.seq LIMIT ?"},
+    // The index is in the order of acceptance for each state: three runs of it, merged.
     {&S::scan_dead,
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS " FROM delivery d"
      " CROSS JOIN target t ON t.id = d.target CROSS JOIN message m ON m.seq = d.seq - d.ordinal"
-     " WHERE d.state >= 4 AND d.state = ? AND d.seq > ? ORDER BY d.seq LIMIT ?"},
+     " WHERE d.seq IN (SELECT seq FROM delivery WHERE state >= 4 AND state = ?1 AND seq > ?4"
+     " UNION ALL SELECT seq FROM delivery WHERE state >= 4 AND state = ?2 AND seq > ?4"
+     " UNION ALL SELECT seq FROM delivery WHERE state >= 4 AND state = ?3 AND seq > ?4"
+     " ORDER BY seq LIMIT ?5) ORDER BY d.seq"},
     {&S::count_unfinished, "SELECT coalesce(sum(pending), 0) FROM target"},
     {&S::counts_dead, "SELECT count(*) FROM delivery WHERE state >= 4 AND state = 4"},
 };

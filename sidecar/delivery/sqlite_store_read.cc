@@ -1,5 +1,7 @@
 // Looking up what is stored: by id, and page by page.
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "sidecar/delivery/sqlite_rows.h"
 #include "sidecar/delivery/sqlite_statements.h"
@@ -33,35 +35,55 @@ bool Is(const Query& row, Column column, const std::optional<std::string>& wante
   return !wanted.has_value() || row.GetText(column) == *wanted;
 }
 
-bool IsInState(const Query& row, const DeliveryFilter& filter) {
-  const int64_t number = row.GetInt(kState);
-  if (filter.unfinished && number >= static_cast<int64_t>(DeliveryState::kSucceeded)) return false;
-  const bool waits = number == kBehindKeyState || number == kHeldState;
-  return (filter.state == DeliveryState::kPending && waits) || Is(row, kState, filter.state);
+// Of no delivery.
+constexpr int64_t kNoState = 99;
+
+bool Contains(const std::vector<DeliveryState>& states, DeliveryState state) {
+  return std::find(states.begin(), states.end(), state) != states.end();
 }
 
-bool IsCallbackOf(const Query& row, const std::optional<std::string>& route) {
+bool IsInState(const Query& row, const std::vector<DeliveryState>& states) {
+  if (states.empty()) return true;
+  const int64_t number = row.GetInt(kState);
+  const bool waits = number == kBehindKeyState || number == kHeldState;
+  return Contains(states, waits ? DeliveryState::kPending : static_cast<DeliveryState>(number));
+}
+
+bool IsOfRoute(const Query& row, const std::optional<std::string>& route) {
   if (!route.has_value()) return true;
-  if (row.GetInt(kTargetKind) != static_cast<int64_t>(TargetKind::kCallback)) return false;
-  return row.GetText(kTargetName) == CallbackTarget(*route, row.GetText(kCluster)).name;
+  switch (static_cast<TargetKind>(row.GetInt(kTargetKind))) {
+    case TargetKind::kRoute:
+      return row.GetText(kTargetName) == *route;
+    case TargetKind::kCallback:
+      return row.GetText(kTargetName) == CallbackTarget(*route, row.GetText(kCluster)).name;
+    case TargetKind::kSubscription:
+      break;
+  }
+  return false;
 }
 
 // Most rows of a scan do not match: numbers first.
 bool Matches(const Query& row, const DeliveryFilter& filter) {
   const absl::Time created_at = row.GetTime(kCreatedAt);
-  return IsInState(row, filter) && Is(row, kMessageKind, filter.kind) &&
+  return IsInState(row, filter.states) && Is(row, kMessageKind, filter.kind) &&
          Is(row, kReason, filter.reason) && Is(row, kLastStatus, filter.last_status) &&
          created_at >= filter.created_after.value_or(absl::InfinitePast()) &&
          created_at < filter.created_before.value_or(absl::InfiniteFuture()) &&
          (!filter.target.has_value() ||
           (row.GetInt(kTargetKind) == static_cast<int64_t>(filter.target->kind) &&
            row.GetText(kTargetName) == filter.target->name)) &&
-         IsCallbackOf(row, filter.callbacks_of) && Is(row, kCluster, filter.cluster) &&
+         IsOfRoute(row, filter.route) && Is(row, kCluster, filter.cluster) &&
          Is(row, kTopic, filter.topic) && Is(row, kOrderingKey, filter.ordering_key);
 }
 
-bool HasIndex(const DeliveryFilter& filter) {
-  return filter.state.has_value() && *filter.state >= DeliveryState::kFailed;
+constexpr DeliveryState kDead[] = {DeliveryState::kFailed, DeliveryState::kCanceled,
+                                   DeliveryState::kExpired};
+
+// Few of many, as a rule: they have an index.
+bool AreDead(const std::vector<DeliveryState>& states) {
+  return !states.empty() && std::all_of(states.begin(), states.end(), [](DeliveryState state) {
+    return state >= DeliveryState::kFailed;
+  });
 }
 
 }  // namespace
@@ -131,9 +153,13 @@ absl::StatusOr<std::optional<Content>> SqliteStore::ReadContent(RowId message, s
 
 absl::StatusOr<ScanPage> SqliteStore::Scan(const DeliveryFilter& filter, RowId after, size_t limit,
                                            size_t scan_limit) {
-  const bool indexed = HasIndex(filter);
-  Query query(database_, indexed ? statements_->scan_dead : statements_->scan_all);
-  if (indexed) query.Int(static_cast<int64_t>(*filter.state));
+  const bool dead = AreDead(filter.states);
+  Query query(database_, dead ? statements_->scan_dead : statements_->scan_all);
+  if (dead) {
+    for (const DeliveryState state : kDead) {
+      query.Int(Contains(filter.states, state) ? static_cast<int64_t>(state) : kNoState);
+    }
+  }
   query.Int(after).Int(static_cast<int64_t>(scan_limit));
   ScanPage page;
   page.scanned_to = after;

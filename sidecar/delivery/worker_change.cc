@@ -1,6 +1,7 @@
 // Hurry, replay, cancel and drop of many deliveries: jobs that do a little in each transaction, so
 // that a hundred thousand dead letters do not stall anybody.
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -14,19 +15,12 @@ namespace {
 constexpr size_t kChangesAtOnce = 256;
 constexpr size_t kScanAtOnce = 2048;
 
-bool MayReplay(const StoredMessage& message, const StoredDelivery& delivery) {
-  if (message.summary.forgotten) return false;
-  return IsFinal(delivery.view.state) && delivery.view.state != DeliveryState::kSucceeded;
-}
-
-// What the change is meant for, unless the filter says it.
-DeliveryFilter WithState(DeliveryFilter filter, ChangeRequest::Kind kind) {
-  if (filter.state.has_value()) return filter;
-  if (kind == ChangeRequest::Kind::kCancel) {
-    filter.unfinished = true;
-  } else {
-    filter.state = DeliveryState::kFailed;
-  }
+// What the change can be done to, unless the filter says it.
+DeliveryFilter WithStates(DeliveryFilter filter, ChangeRequest::Kind kind) {
+  if (!filter.states.empty()) return filter;
+  std::copy_if(std::begin(kDeliveryStates), std::end(kDeliveryStates),
+               std::back_inserter(filter.states),
+               [kind](DeliveryState state) { return IsPossible(kind, state); });
   return filter;
 }
 
@@ -80,7 +74,7 @@ absl::Status Worker::RunChangeJob() {
     return ChangeNextIds(job, *ids);
   }
   return ChangeNextMatches(job,
-                           WithState(std::get<DeliveryFilter>(request.selection), request.kind));
+                           WithStates(std::get<DeliveryFilter>(request.selection), request.kind));
 }
 
 absl::Status Worker::ChangeNextIds(ChangeJob& job, const std::vector<std::string>& ids) {
@@ -123,9 +117,10 @@ absl::Status Worker::ChangeMessage(ChangeJob& job, const StoredMessage& message)
 absl::StatusOr<bool> Worker::ChangeDelivery(ChangeRequest::Kind kind, const StoredMessage& message,
                                             const StoredDelivery& delivery) {
   const DeliveryState state = delivery.view.state;
+  if (!IsPossible(kind, state)) return false;
   switch (kind) {
     case ChangeRequest::Kind::kReplay: {
-      if (!MayReplay(message, delivery)) return false;
+      if (message.summary.forgotten) return false;
       PILLION_ASSIGN_OR_RETURN(const Placement placement, store_->Replay(delivery.ref, now_));
       if (placement == Placement::kDue) scheduler_.AddDue(delivery.ref.target, now_);
       NoteDeadline(now_ + (message.summary.expires_at - message.summary.created_at));
@@ -134,11 +129,9 @@ absl::StatusOr<bool> Worker::ChangeDelivery(ChangeRequest::Kind kind, const Stor
       break;
     }
     case ChangeRequest::Kind::kCancel:
-      if (IsFinal(state)) return false;
       PILLION_RETURN_IF_ERROR(CancelDelivery(message, delivery));
       break;
     case ChangeRequest::Kind::kDrop: {
-      if (!IsFinal(state)) return false;
       PILLION_ASSIGN_OR_RETURN(const Deleted deleted, store_->Drop(delivery.ref.row, now_));
       effects_.counts.dead -= deleted.failed;
       break;

@@ -210,6 +210,27 @@ TEST_F(Callback, OutlivesTheSidecar) {
   EXPECT_EQ(upstream_.request_count(), 1u);
 }
 
+TEST_F(Callback, WhoseSecretsCannotBeReadIsWarnedOfWhenThePolicyIsLoaded) {
+  SidecarProcess sidecar(Policy(upstream_.port(), hooks_.port(), directory_ / "later"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const std::string missing =
+      absl::StrCat("the secret file ", directory_ / "later", ": No such file or directory; ");
+  EXPECT_TRUE(absl::StrContains(sidecar.process().Output(), missing));
+  const auto warnings = [&] { return ParseJson(sidecar.Admin("GET", "/config_dump"))["warnings"]; };
+  ASSERT_EQ(warnings().size(), 1u) << "one file, however many callbacks";
+  EXPECT_TRUE(absl::StartsWith(warnings()[0].get<std::string>(), missing)) << warnings();
+
+  const std::string secret = "not a secret";
+  ASSERT_TRUE(WriteFileAtomically(directory_ / "later", secret).ok());
+  ASSERT_TRUE(sidecar
+                  .EditPolicy(Policy(upstream_.port(), hooks_.port(), directory_ / "later",
+                                     /*hanging_port=*/2))
+                  .ok());
+  ASSERT_EQ(warnings().size(), 1u);
+  EXPECT_TRUE(absl::StrContains(warnings()[0].get<std::string>(), "line 1 is no secret"));
+  EXPECT_FALSE(absl::StrContains(warnings()[0].get<std::string>(), secret));
+}
+
 TEST_F(Callback, GoesWhereTheCallerSaysIfThePolicyAllowsIt) {
   SidecarProcess sidecar(Policy(upstream_.port(), hooks_.port(), secrets_));
   ASSERT_TRUE(sidecar.Start().ok());
@@ -355,7 +376,10 @@ TEST_F(Callback, WaitsForItsSecretAndSaysSo) {
   const std::string error = waiting["callback"]["error"];
   EXPECT_TRUE(absl::StrContains(error, "signed")) << error;
   EXPECT_FALSE(absl::StrContains(error, later)) << error;
-  EXPECT_TRUE(Eventually([&] { return absl::StrContains(sidecar.process().Output(), later); }));
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(sidecar.process().Output(),
+                             "wait, as they cannot be signed: the secret file " + later);
+  }));
   EXPECT_EQ(hooks_.request_count(), 0u);
   ASSERT_TRUE(WriteFileAtomically(later, absl::StrCat(kSecret, "\n")).ok());
   ASSERT_TRUE(hooks_.WaitForRequests(1));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/substitute.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
@@ -63,6 +64,31 @@ TEST_F(Delay, OfThePolicyIsWhatACallerThatDoesNotSayGets) {
   EXPECT_EQ(sidecar_.AwaitFinal(Post("/later", {{"pillion-delay", "0s"}})).value("status", ""),
             "succeeded");
   EXPECT_EQ(sidecar_.Status(later).value("attempts", 9), 0);
+}
+
+// Whether the answer says to come again in `seconds`, or a little earlier, as time passes.
+bool ComesAgainIn(const Response& answer, int seconds) {
+  int told = 0;
+  return absl::SimpleAtoi(answer.Header("retry-after").value_or(""), &told) && told <= seconds &&
+         told > seconds - 60;
+}
+
+TEST_F(Delay, IsWhatRetryAfterTellsButNoMoreThanAnHour) {
+  for (const char* path : {"/free", "/news"}) {
+    const Response accepted = Post(path, {{"pillion-delay", "10m"}});
+    ASSERT_EQ(accepted.status, 202);
+    EXPECT_TRUE(ComesAgainIn(accepted, 600)) << accepted.Header("retry-after").value_or("none");
+    const Response status =
+        sidecar_.Call("GET", accepted.Header("location").value_or("/no-location"));
+    EXPECT_TRUE(ComesAgainIn(status, 600)) << status.Header("retry-after").value_or("none");
+  }
+  const Response none = sidecar_.Call(
+      "GET",
+      ParseJson(Post("/free", {{"pillion-delay", "10m"}})).value("statusUrl", "") + "/result");
+  EXPECT_EQ(none.status, 409);
+  EXPECT_TRUE(ComesAgainIn(none, 600)) << none.Header("retry-after").value_or("none");
+  EXPECT_EQ(Post("/later", {{"pillion-delay", "2h"}}).Header("retry-after"), "3600");
+  EXPECT_EQ(Post("/strict", {}).Header("retry-after"), "1");
 }
 
 TEST_F(Delay, SurvivesAKill) {

@@ -3,18 +3,17 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/substitute.h"
 #include "pillion/api/v1/deliveries.grpc.pb.h"
-#include "tests/integration/delivery/gate.h"
+#include "tests/integration/delivery/shop.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
 
@@ -22,53 +21,8 @@ namespace pillion::harness {
 namespace {
 
 constexpr char kDeliveries[] = "/.pillion/deliveries";
-constexpr char kApi[] = "api: { address: 127.0.0.1:0 }\n";
-
-// POST /TOPIC publishes; what goes to `no` is refused by its subscriber, for good. /report is
-// asynchronous, and so is /long, which is followed and whose end is told.
-std::string Policy(const Origin& origin) {
-  return absl::Substitute(R"(
-clusters:
-- { name: hub, endpoints: ["127.0.0.1:$0"] }
-virtual_hosts:
-- name: shop
-  domains: [shop]
-  routes:
-  - { match: { path: /yes }, publish: { topic: "yes" } }
-  - { match: { path: /both }, publish: { topic: "both" } }
-  - { match: { path: /vast }, publish: { topic: "yes", max_request_bytes: 32MiB } }
-  - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
-  - { name: report, match: { path: /report }, async: { cluster: hub } }
-  - name: long
-    match: { path: /long }
-    async:
-      cluster: hub
-      follow_status: true
-      retry_policy: { retry_back_off: { base_interval: 10ms, max_interval: 10ms } }
-      callback: { cluster: hub, path: /told, secret_file: /nowhere }
-subscriptions:
-- { name: on-yes, topic: "yes", cluster: hub, path: /yes }
-- { name: on-both, topic: "both", cluster: hub, path: /yes }
-- { name: on-both-too, topic: "both", cluster: hub, path: /yes }
-- { name: on-no, topic: "no", cluster: hub, path: /no }
-)",
-                          origin.port());
-}
-
-Response YesOrNo(const Request& request) {
-  if (request.target == "/no") return Response{.status = 422, .body = "no, thanks"};
-  return Response{.status = 200, .body = "fine"};
-}
-
-class DeliveriesApi : public testing::Test {
+class DeliveriesApi : public Shop {
  protected:
-  void SetUp() override { ASSERT_TRUE(sidecar_.Start().ok()); }
-
-  // The id of a dead letter.
-  std::string Fail(const Headers& headers = {}) {
-    const Response accepted = sidecar_.Call("POST", "http://shop/no", "x", headers);
-    return sidecar_.AwaitFinal(accepted)["deliveries"][0].value("id", "");
-  }
   Json Get(const std::string& rest) const {
     return ParseJson(sidecar_.Admin("GET", absl::StrCat(kDeliveries, rest)));
   }
@@ -82,27 +36,6 @@ class DeliveriesApi : public testing::Test {
     return api::v1::Deliveries::NewStub(
         grpc::CreateChannel("127.0.0.1:" + *port, grpc::InsecureChannelCredentials()));
   }
-
-  Response Answer(const Request& request) {
-    if (request.target == "/report") gate_.Wait();
-    if (request.target == "/long") {
-      return Response{.status = 202, .headers = {{"Location", "/work"}}};
-    }
-    if (request.target == "/work") {
-      const char* const state = work_is_done_ ? "succeeded" : "running";
-      return Response{
-          .status = 200,
-          .headers = {{"Content-Type", "application/json"}, {"Set-Cookie", "session=hush"}},
-          .body = absl::Substitute(R"({"status":"$0","percentComplete":40})", state)};
-    }
-    return YesOrNo(request);
-  }
-
-  Gate gate_;
-  std::atomic<bool> work_is_done_ = false;
-  Origin origin_{[this](const Request& request) { return Answer(request); }};
-  Gate::AtEnd open_{gate_};
-  mutable SidecarProcess sidecar_{Policy(origin_), "", {"", kApi}};
 };
 
 TEST_F(DeliveriesApi, PagesThroughAListWithTheTokenOfThePageBefore) {
@@ -145,13 +78,18 @@ TEST_F(DeliveriesApi, SaysWhatIsWrongWithAQueryAndWhatWouldBeRight) {
 TEST_F(DeliveriesApi, SaysWhatIsWrongWithAChangeAndChangesNothing) {
   const std::string id = Fail();
   const std::pair<const char*, const char*> cases[] = {
-      {"", "the body is no ChangeDeliveriesRequest"},
-      {"[]", "the body is no ChangeDeliveriesRequest"},
+      {"", "expected an object of JSON, such as "},
+      {"[]", "expected an object of JSON, such as "},
       {"{}", "give exactly one of ids, filter and all"},
       {R"({"all":true,"filter":{"state":"failed"}})", "give exactly one of ids, filter and all"},
       {R"({"filter":{}})", "an empty one would match everything; say so with all"},
-      {R"({"filter":{"odd":"x"}})", "odd"},
-      {R"({"filter":{"state":"odd"}})", "state"},
+      {R"({"filter":{"odd":"x"}})", "there is no field 'filter.odd'; there are state, kind, "},
+      {R"({"filter":{"state":"odd"}})", "filter.state 'odd' is not one of pending, running, "},
+      {R"({"filter":{"createdAfter":"now"}})",
+       "filter.createdAfter 'now' is not a time such as 2026-01-31T12:00:00Z"},
+      {R"({"filter":{"state":"pending"}})",
+       "filter.state pending: drop is for deliveries that are succeeded, failed, canceled, "
+       "expired"},
       {R"({"all":true,"pageToken":"7"})", "page_token '7'"},
   };
   for (const auto& [body, detail] : cases) {
@@ -182,6 +120,72 @@ TEST_F(DeliveriesApi, CancelsWhatRunsAndAbortsIt) {
   EXPECT_EQ(sidecar_.AwaitFinal(accepted).value("status", ""), "canceled");
   const Response again = Post("cancel", absl::StrCat(R"({"ids":[")", id, R"("]})"));
   EXPECT_EQ(ParseJson(again).value("skipped", 0), 1) << again.body;
+}
+
+TEST_F(DeliveriesApi, ChangesAllThatItCanUnlessAStateIsNamed) {
+  const auto change = [this](const std::string& verb, const std::string& body) {
+    return ParseJson(Post(verb, body)).value("changed", -1);
+  };
+  sidecar_.AwaitFinal(sidecar_.Call("POST", "http://shop/yes", "x"));
+  Fail();
+  ASSERT_EQ(sidecar_.Call("POST", "http://shop/yes", "x", {{"Pillion-Delay", "1h"}}).status, 202);
+  EXPECT_EQ(change("cancel", R"({"all":true})"), 1);
+  EXPECT_EQ(change("drop", R"({"filter":{"state":"canceled","topic":"no"}})"), 0);
+  EXPECT_EQ(change("replay", R"({"filter":{"topic":"yes"}})"), 1) << "what was canceled";
+  EXPECT_EQ(change("replay", R"({"filter":{"topic":"no"}})"), 1) << "what failed";
+  ASSERT_TRUE(Eventually([this] {
+    return Get("?state=failed")["deliveries"].size() == 1 &&
+           Get("?state=succeeded")["deliveries"].size() == 2;
+  }));
+  ASSERT_EQ(sidecar_.Call("POST", "http://shop/yes", "x", {{"Pillion-Delay", "1h"}}).status, 202);
+  EXPECT_EQ(change("drop", R"({"all":true})"), 3) << "what succeeded, and what failed";
+  const Json left = Get("")["deliveries"];
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].value("state", ""), "PENDING");
+}
+
+TEST_F(DeliveriesApi, SaysWhatAPendingDeliveryWaitsFor) {
+  const auto waits = [this](const std::string& filter) {
+    std::map<std::string, int> counts;
+    const Json page = Get(filter);
+    for (const Json& delivery : page["deliveries"]) {
+      ++counts[delivery.value("waitsFor", "nothing")];
+    }
+    return counts;
+  };
+  using Counts = std::map<std::string, int>;
+  Fail();
+  EXPECT_EQ(waits(""), (Counts{{"nothing", 1}}));
+  for (const char* delay : {"1h", "0s"}) {
+    const Headers headers = {{"X-Key", "k"}, {"Pillion-Delay", delay}};
+    ASSERT_EQ(sidecar_.Call("POST", "http://shop/no", "x", headers).status, 202);
+  }
+  EXPECT_EQ(waits("?key=k"), (Counts{{"DELAY", 1}, {"KEY", 1}}));
+  for (int i = 0; i < 2; ++i) sidecar_.Call("POST", "http://shop/report");
+  ASSERT_TRUE(Eventually([&] {
+    return waits("?route=shop/report") == Counts{{"TURN", 1}, {"nothing", 1}};
+  })) << Get("?route=shop/report");
+  std::thread order([this] { sidecar_.Call("POST", "http://shop/order"); });
+  EXPECT_TRUE(Eventually([&] { return waits("?kind=emit") == Counts{{"CALL", 1}}; }));
+  gate_.Open();
+  order.join();
+  EndLongWork();
+  EXPECT_TRUE(Eventually([&] {
+    return waits("?kind=callback") == Counts{{"RETRY", 1}};
+  })) << Get("?kind=callback");
+}
+
+TEST_F(DeliveriesApi, FindsOperationsAndTheirCallbacksByTheirRoute) {
+  const std::string id = EndLongWork();
+  const Json both = Get("?route=shop/long")["deliveries"];
+  ASSERT_EQ(both.size(), 2u);
+  for (const Json& delivery : both) EXPECT_EQ(delivery.value("route", ""), "shop/long");
+  const Json operation = Get("?route=shop/long&kind=async")["deliveries"];
+  ASSERT_EQ(operation.size(), 1u);
+  EXPECT_EQ(operation[0].value("id", ""), id);
+  const Json callback = Get("?route=shop/long&kind=callback")["deliveries"];
+  ASSERT_EQ(callback.size(), 1u);
+  EXPECT_EQ(callback[0].value("id", ""), both[1].value("id", "?"));
 }
 
 TEST_F(DeliveriesApi, SaysTheSameOverGrpcAsOverRest) {
@@ -421,7 +425,7 @@ TEST_F(DeliveriesApi, EndsWithTheSidecarThoughAClientIsConnected) {
 
 TEST(DeliveriesApiAddress, ThatCannotBeHadIsAnErrorAtStart) {
   Origin origin(YesOrNo);
-  SidecarProcess sidecar(Policy(origin), "",
+  SidecarProcess sidecar(ShopPolicy(origin), "",
                          {"", absl::StrCat("api: { address: '127.0.0.1:", origin.port(), "' }\n")});
   const absl::StatusOr<Finished> finished = sidecar.StartToFail();
   ASSERT_TRUE(finished.ok()) << finished.status();

@@ -3,57 +3,25 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <regex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/substitute.h"
 #include "sidecar/delivery/random.h"
 #include "sidecar/delivery/sqlite_store.h"
 #include "sidecar/delivery/ulid.h"
+#include "tests/integration/delivery/shop.h"
 #include "tests/integration/delivery/sidecar_process.h"
 #include "tests/integration/harness/origin.h"
 
 namespace pillion::harness {
 namespace {
-
-std::string Policy(const Origin& origin) {
-  return absl::Substitute(R"(
-clusters:
-- { name: hub, endpoints: ["127.0.0.1:$0"] }
-virtual_hosts:
-- name: shop
-  domains: [shop]
-  routes:
-  - { match: { path: /yes }, publish: { topic: "yes" } }
-  - name: long
-    match: { prefix: /long }
-    async:
-      cluster: hub
-      follow_status: true
-      retry_policy: { retry_back_off: { base_interval: 10ms, max_interval: 10ms } }
-  - { match: { path: /no }, publish: { topic: "no", key: { header: x-key } } }
-subscriptions:
-- { name: on-yes, topic: "yes", cluster: hub, path: /yes }
-- { name: on-no, topic: "no", cluster: hub, path: /no, order_by_key: true }
-)",
-                          origin.port());
-}
-
-// What is long takes for ever.
-Response YesOrNo(const Request& request) {
-  if (request.target == "/long") {
-    return Response{.status = 202, .headers = {{"Location", "/long/status"}}};
-  }
-  if (request.target == "/long/status") {
-    return Response{.status = 202, .body = R"({"percentComplete": 40})"};
-  }
-  return Response{.status = request.target == "/no" ? 422 : 200};
-}
 
 Finished Ctl(std::vector<std::string> arguments) {
   Process::Options options;
@@ -74,19 +42,7 @@ std::vector<std::string> LinesOf(const std::string& text) {
   return absl::StrSplit(text, '\n', absl::SkipEmpty());
 }
 
-class PillionctlDeliveries : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(sidecar_.Start().ok()); }
-
-  // The id of a dead letter.
-  std::string Fail(const Headers& headers = {}) {
-    const Response accepted = sidecar_.Call("POST", "http://shop/no", "x", headers);
-    return sidecar_.AwaitFinal(accepted)["deliveries"][0].value("id", "");
-  }
-
-  Origin origin_{YesOrNo};
-  SidecarProcess sidecar_{Policy(origin_)};
-};
+using PillionctlDeliveries = Shop;
 
 TEST_F(PillionctlDeliveries, ListsALineForEachAndSaysHowToGoOn) {
   std::vector<std::string> ids;
@@ -96,15 +52,15 @@ TEST_F(PillionctlDeliveries, ListsALineForEachAndSaysHowToGoOn) {
   const std::vector<std::string> lines = LinesOf(first.out);
   ASSERT_EQ(lines.size(), 4u) << first.out;
   EXPECT_EQ(std::vector<std::string>(absl::StrSplit(lines[0], ' ', absl::SkipEmpty())),
-            (std::vector<std::string>{"ID", "STATE", "FOR", "TOPIC", "KEY", "ATTEMPTS", "CREATED",
-                                      "LAST"}));
+            (std::vector<std::string>{"ID", "STATE", "KIND", "FOR", "TOPIC", "KEY", "ATTEMPTS",
+                                      "CREATED", "NEXT", "LAST"}));
   const std::vector<std::string> row = absl::StrSplit(lines[2], ' ', absl::SkipEmpty());
-  ASSERT_EQ(row.size(), 10u) << lines[2];
+  ASSERT_EQ(row.size(), 12u) << lines[2];
   EXPECT_EQ(row[0], ids[1]);
-  EXPECT_EQ(row[1], "failed");
-  EXPECT_EQ(absl::StrCat(row[2], " ", row[3]), "subscription on-no");
-  EXPECT_EQ(absl::StrCat(row[4], " ", row[5], " ", row[6]), "no k1 1");
-  EXPECT_EQ(absl::StrCat(row[8], " ", row[9]), "answered 422");
+  EXPECT_EQ(absl::StrCat(row[1], " ", row[2]), "failed publish");
+  EXPECT_EQ(absl::StrCat(row[3], " ", row[4]), "subscription on-no");
+  EXPECT_EQ(absl::StrCat(row[5], " ", row[6], " ", row[7]), "no k1 1");
+  EXPECT_EQ(absl::StrCat(row[9], " ", row[10], " ", row[11]), "- answered 422");
   const std::string token = lines[3].substr(lines[3].rfind(' ') + 1);
   const Finished second =
       Ctl(sidecar_, {"list", "--state", "failed", "--limit", "2", "--page-token", token});
@@ -112,6 +68,37 @@ TEST_F(PillionctlDeliveries, ListsALineForEachAndSaysHowToGoOn) {
   ASSERT_EQ(rest.size(), 2u) << second.out;
   EXPECT_TRUE(absl::StartsWith(rest[1], ids[2]));
   EXPECT_EQ(Ctl(sidecar_, {"list", "--key", "k7"}).out, "no delivery matches\n");
+}
+
+TEST_F(PillionctlDeliveries, ListsWhenAPendingOneIsNextOrWhatItWaitsFor) {
+  for (const char* delay : {"1h", "0s"}) {
+    const Headers headers = {{"X-Key", "k"}, {"Pillion-Delay", delay}};
+    ASSERT_EQ(sidecar_.Call("POST", "http://shop/no", "x", headers).status, 202);
+  }
+  const std::string keyed = Ctl(sidecar_, {"list", "--key", "k"}).out;
+  EXPECT_TRUE(std::regex_search(keyed, std::regex(" in (1h|59m[0-9]+s) +-\n"))) << keyed;
+  EXPECT_TRUE(absl::StrContains(keyed, " behind key  -\n")) << keyed;
+  for (int i = 0; i < 2; ++i) sidecar_.Call("POST", "http://shop/report");
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(Ctl(sidecar_, {"list", "--kind", "async"}).out, " due ");
+  }));
+  std::thread order([this] { sidecar_.Call("POST", "http://shop/order"); });
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(Ctl(sidecar_, {"list", "--kind", "emit"}).out, " held ");
+  }));
+  gate_.Open();
+  order.join();
+}
+
+TEST_F(PillionctlDeliveries, ListsCallbacksWithTheOperationsOfTheirRoute) {
+  EndLongWork();
+  const std::vector<std::string> lines =
+      LinesOf(Ctl(sidecar_, {"list", "--route", "shop/long"}).out);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_TRUE(absl::StrContains(lines[1], " async ")) << lines[1];
+  EXPECT_TRUE(absl::StrContains(lines[2], " callback ")) << lines[2];
+  EXPECT_EQ(Ctl(sidecar_, {"cancel", "--route", "shop/long", "--kind", "callback"}).output,
+            "canceled 1\n");
 }
 
 TEST_F(PillionctlDeliveries, SaysHowFarFollowedWorkIs) {
@@ -136,11 +123,35 @@ TEST_F(PillionctlDeliveries, ShowsReplaysCancelsAndDrops) {
   ASSERT_TRUE(origin_.WaitForRequests(before + 1));
   ASSERT_TRUE(
       Eventually([&] { return absl::StrContains(Ctl(sidecar_, {"list"}).out, " failed "); }));
-  EXPECT_EQ(Ctl(sidecar_, {"cancel", id}).output,
-            "canceled 0, skipped 1 whose state does not allow it\n");
+  const Finished in_vain = Ctl(sidecar_, {"cancel", id});
+  EXPECT_EQ(in_vain.output, "canceled 0, skipped 1 whose state does not allow it\n");
+  EXPECT_EQ(in_vain.status, ExitStatus::Code(1));
   EXPECT_EQ(Ctl(sidecar_, {"drop", "--subscription", "on-no"}).output, "dropped 1\n");
-  EXPECT_EQ(Ctl(sidecar_, {"drop", "--all"}).output, "dropped 0\n");
+  const Finished nothing = Ctl(sidecar_, {"drop", "--all"});
+  EXPECT_EQ(nothing.output, "dropped 0\n");
+  EXPECT_EQ(nothing.status, ExitStatus::Code(0));
   EXPECT_EQ(Ctl(sidecar_, {"list"}).out, "no delivery matches\n");
+}
+
+TEST_F(PillionctlDeliveries, MeansAllThatAVerbCanBeDoneToUnlessAStateIsNamed) {
+  Fail();
+  const std::string delayed =
+      ParseJson(sidecar_.Call("POST", "http://shop/yes", "x", {{"Pillion-Delay", "1h"}}))
+          .value("id", "");
+  EXPECT_EQ(Ctl(sidecar_, {"cancel", "--all"}).output, "canceled 1\n");
+  EXPECT_EQ(Ctl(sidecar_, {"drop", "--all", "--state", "expired"}).output, "dropped 0\n");
+  EXPECT_EQ(Ctl(sidecar_, {"replay", "--all"}).output, "replayed 2\n");
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Ctl(sidecar_, {"list", "--topic", "yes"}).out, " succeeded ") &&
+           absl::StrContains(Ctl(sidecar_, {"list", "--topic", "no"}).out, " failed ");
+  }));
+  EXPECT_EQ(Ctl(sidecar_, {"drop", "--topic", "yes"}).output, "dropped 1\n") << delayed;
+  const Finished impossible = Ctl(sidecar_, {"cancel", "--state", "failed"});
+  EXPECT_EQ(impossible.status, ExitStatus::Code(1));
+  EXPECT_TRUE(absl::StrContains(impossible.output,
+                                "filter.state failed: cancel is for deliveries that are pending, "
+                                "running; name one of these, or no state for all of them"))
+      << impossible.output;
 }
 
 TEST_F(PillionctlDeliveries, ExportsALineOfJsonForEach) {
@@ -185,20 +196,18 @@ TEST_F(PillionctlDeliveries, SaysWhatIsWrongAndDoesNothing) {
   EXPECT_TRUE(absl::StrContains(unknown.output,
                                 "404: nothing with the id '01ARYZ6S410000000000000000' is known"))
       << unknown.output;
-  const Finished unknown_too = Ctl(sidecar_, {"drop", "nobody"});
+  const Finished unknown_too = Ctl(sidecar_, {"drop", Fail(), "nobody"});
   EXPECT_EQ(unknown_too.status, ExitStatus::Code(1));
+  EXPECT_EQ(unknown_too.out, "dropped 1\n");
   EXPECT_TRUE(absl::StrContains(unknown_too.output, "nothing with the id 'nobody' is known"));
-  const Finished bad_time = Ctl(sidecar_, {"list", "--created-after", "yesterday"});
-  EXPECT_EQ(bad_time.status, ExitStatus::Code(1));
-  EXPECT_TRUE(absl::StrContains(bad_time.output, "created_after 'yesterday' is not a time such as"))
-      << bad_time.output;
   const Finished bad_token = Ctl(sidecar_, {"list", "--page-token", "1-2"});
   EXPECT_TRUE(absl::StrContains(bad_token.output, "not of a page before")) << bad_token.output;
 
   const std::vector<std::vector<std::string>> usages = {
       {"drop"},
-      {"drop", "--all", "--state", "failed"},
       {"drop", id, "--all"},
+      {"drop", id, "--state", "failed"},
+      {"list", "--created-after", "yesterday"},
       {"list", "--state", "odd"},
       {"list", "--last-status", "many"},
       {"list", "--limit", "0"},
@@ -223,6 +232,27 @@ TEST_F(PillionctlDeliveries, SaysThatNoSidecarAnswers) {
         << finished.output;
     EXPECT_TRUE(absl::StrContains(finished.output, "Name another with --sidecar HOST:PORT."));
   }
+}
+
+TEST_F(PillionctlDeliveries, BelievesNothingButTheAdminListenerOfASidecar) {
+  Origin other([](const Request&) { return Response{.status = 200, .body = "{}"}; });
+  for (const int port : {other.port(), origin_.port(), sidecar_.port()}) {
+    const std::string address = absl::StrCat("127.0.0.1:", port);
+    const std::vector<std::vector<std::string>> commands = {
+        {"list"}, {"show", "01ARYZ6S410000000000000000"}, {"export"}, {"drop", "--all"}};
+    for (std::vector<std::string> command : commands) {
+      command.insert(command.end(), {"--sidecar", address});
+      const Finished finished = Ctl(command);
+      EXPECT_EQ(finished.status, ExitStatus::Code(1)) << command[0];
+      EXPECT_EQ(finished.out, "") << command[0];
+      EXPECT_TRUE(absl::StrContains(
+          finished.output, absl::StrCat("what answers at ", address,
+                                        " is not the admin listener of a sidecar\nName that with "
+                                        "--sidecar HOST:PORT: `admin` in the sidecar's bootstrap")))
+          << finished.output;
+    }
+  }
+  for (const Request& request : other.requests()) EXPECT_EQ(request.method, "GET");
 }
 
 // A store of dead letters (on-no), of which every 10,000th has the key "rare", and of as many
@@ -281,7 +311,7 @@ TEST(PillionctlDeliveriesAtScale, PagesStayRightWhileRowsChangeAndManyChangeInSt
   TempDir directory;
   ASSERT_NO_FATAL_FAILURE(FillStore(directory / "store"));
   Origin origin(YesOrNo);
-  SidecarProcess sidecar(Policy(origin), directory / "store");
+  SidecarProcess sidecar(ShopPolicy(origin), directory / "store");
   ASSERT_TRUE(sidecar.Start().ok());
 
   // After each page one delivery that was seen goes, and one that matches comes.

@@ -222,12 +222,25 @@ TEST(ValidateMode, ChecksBootstrapAndPolicyAndOpensNothing) {
   EXPECT_EQ(good.status, ExitStatus::Code(0)) << good.output;
   EXPECT_FALSE(std::filesystem::exists(directory / "store"));
 
+  constexpr char kClustersAndHost[] =
+      "clusters: [ { name: orders, endpoints: [\"127.0.0.1:1\"] } ]\n"
+      "virtual_hosts:\n- name: orders\n  domains: [orders]\n  routes:\n";
   ASSERT_TRUE(harness::WriteFileAtomically(
-                  policy,
-                  "clusters: [ { name: orders, endpoints: [\"127.0.0.1:1\"] } ]\n"
-                  "virtual_hosts:\n- name: orders\n  domains: [orders]\n  routes:\n"
-                  "  - { match: { prefix: / }, route: { cluster: order, timout: 1s } }\n")
+                  policy, absl::StrCat(kClustersAndHost,
+                                       "  - { match: { prefix: / }, async: { cluster: orders, "
+                                       "callback: { cluster: orders, secret_file: /none } } }\n"))
                   .ok());
+  const Finished doubtful = RunProgram(directory, bootstrap, "validate");
+  EXPECT_EQ(doubtful.status, ExitStatus::Code(0)) << doubtful.output;
+  EXPECT_TRUE(absl::StrContains(doubtful.output, "warning: the secret file /none: No such file"))
+      << doubtful.output;
+
+  ASSERT_TRUE(
+      harness::WriteFileAtomically(
+          policy,
+          absl::StrCat(kClustersAndHost,
+                       "  - { match: { prefix: / }, route: { cluster: order, timout: 1s } }\n"))
+          .ok());
   const Finished bad = RunProgram(directory, bootstrap, "validate");
   EXPECT_EQ(bad.status, ExitStatus::Code(1)) << bad.output;
   EXPECT_TRUE(absl::StrContains(bad.output, "policy.yaml:6:")) << bad.output;
