@@ -7,10 +7,13 @@
 
 #include <cerrno>
 #include <climits>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/check.h"
 #include "core/net/buffer.h"
+#include "core/net/send_batch.h"
 
 namespace pillion::net {
 namespace {
@@ -24,6 +27,8 @@ constexpr size_t kManyBytes = Buffer::kBlockSize;
 // So many full receives in a row are a stream.
 constexpr int kStream = 3;
 constexpr size_t kStreamPiece = 2 * kManyBytes;
+// Where so many events come at once, sends wait for the end of the turn, to be done together.
+constexpr int kBusy = 4;
 
 struct EpollHandle : IoHandle {
   bool bulk = false;  // the last receive brought much
@@ -58,7 +63,7 @@ bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 class EpollBackend final : public IoBackend {
  public:
-  EpollBackend(int epoll, int wake) : epoll_(epoll), wake_(wake) {}
+  EpollBackend(int epoll, int wake) : epoll_(epoll), wake_(wake), batch_(SendBatch::Create()) {}
   ~EpollBackend() override {
     close(wake_);
     close(epoll_);
@@ -91,6 +96,8 @@ class EpollBackend final : public IoBackend {
     PILLION_CHECK(place == nullptr);
     if (operation.kind == IoOperation::Kind::kConnect) {
       if (StartConnect(operation, status)) return true;
+    } else if (WaitsForOthers(operation)) {
+      queued_.push_back(&operation);
     } else if (IsReader(operation) ? handle.readable : handle.writable) {
       if (Try(operation, status)) return true;
     }
@@ -100,6 +107,7 @@ class EpollBackend final : public IoBackend {
 
   void Cancel(IoOperation& operation, const absl::Status& why) override {
     PlaceOf(operation) = nullptr;
+    std::erase(queued_, &operation);
     operation.Finish(why);
   }
 
@@ -113,6 +121,7 @@ class EpollBackend final : public IoBackend {
   }
 
   void Poll(Duration timeout) override {
+    if (SendQueued()) timeout = Duration::zero();
     int milliseconds = -1;
     if (timeout != Duration::max()) {
       const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
@@ -120,6 +129,7 @@ class EpollBackend final : public IoBackend {
     }
     std::array<epoll_event, 256> events;
     const int count = WaitForEvents(epoll_, events.data(), events.size(), milliseconds);
+    busy_ = batch_ != nullptr && count >= kBusy;
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) {
         uint64_t wakes;
@@ -254,6 +264,47 @@ class EpollBackend final : public IoBackend {
     }
   }
 
+  // Much is sent at once, while it is in the processor's cache.
+  bool WaitsForOthers(const IoOperation& operation) const {
+    if (!busy_ || operation.kind != IoOperation::Kind::kSend) return false;
+    if (!static_cast<EpollHandle*>(operation.handle)->writable) return false;
+    size_t bytes = 0;
+    for (int i = 0; i < operation.piece_count; ++i) bytes += operation.pieces[i].iov_len;
+    return bytes > 0 && bytes < kManyBytes;
+  }
+
+  // True when any of them ended.
+  bool SendQueued() {
+    if (queued_.empty()) return false;
+    bool ended = false;
+    auto next = [&](IoOperation& operation, ssize_t result) {
+      ended |= OnSent(static_cast<EpollHandle*>(operation.handle)->writer, result);
+    };
+    if (queued_.size() == 1) {
+      next(*queued_.front(), -EAGAIN);
+    } else {
+      for (auto from = queued_.begin(); from != queued_.end();) {
+        while (from != queued_.end() && !batch_->full()) batch_->Add(**from++);
+        batch_->Submit(next);
+      }
+    }
+    queued_.clear();
+    return ended;
+  }
+
+  // True when the operation ended. What the batch left is tried again alone, which tells whether
+  // there is room for more.
+  static bool OnSent(IoOperation*& place, ssize_t result) {
+    if (result < 0 && !WouldBlock(static_cast<int>(-result)) && result != -EINTR) {
+      const int error = static_cast<int>(-result);
+      std::exchange(place, nullptr)->Finish(absl::ErrnoToStatus(error, "send"));
+      return true;
+    }
+    if (result > 0) place->Advance(static_cast<size_t>(result));
+    Continue(place);
+    return place == nullptr;
+  }
+
   static void OnEvent(EpollHandle& handle, uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
       handle.peer_closed = true;
@@ -280,6 +331,9 @@ class EpollBackend final : public IoBackend {
 
   const int epoll_;
   const int wake_;
+  const std::unique_ptr<SendBatch> batch_;  // null: sends are done one by one
+  bool busy_ = false;                       // they are to wait for each other
+  std::vector<IoOperation*> queued_;        // and these do
 };
 
 absl::StatusOr<std::unique_ptr<IoBackend>> CreateEpollBackend() {

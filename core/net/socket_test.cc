@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/net/loop.h"
 #include "core/net/task_group.h"
@@ -298,6 +300,82 @@ TEST_P(SocketTest, BytesThatStandBeforeTheEndAreReadFirst) {
     n = co_await server.Receive(buffer, scope);
     EXPECT_EQ(*n, 0u);
   });
+}
+
+// One of many connections that are busy at the same time: gives back what comes, until the end.
+Task<void> Echo(Socket socket, CancelScope& scope) {
+  while (true) {
+    Buffer buffer;
+    absl::StatusOr<size_t> n = co_await socket.Receive(buffer, scope);
+    if (!n.ok() || *n == 0) co_return;
+    absl::Status sent =
+        co_await socket.Send(scope, buffer.view().substr(0, 1), buffer.view().substr(1));
+    if (!sent.ok()) co_return;
+  }
+}
+
+Task<void> Expect(Socket& socket, char byte, size_t size, CancelScope& scope) {
+  size_t received = 0;
+  while (received < size) {
+    Buffer buffer;
+    absl::StatusOr<size_t> n = co_await socket.Receive(buffer, scope);
+    EXPECT_TRUE(n.ok() && *n > 0) << n.status();
+    if (!n.ok() || *n == 0) break;
+    EXPECT_EQ(buffer.view().find_first_not_of(byte), std::string_view::npos);
+    received += *n;
+  }
+  EXPECT_EQ(received, size);
+}
+
+// Some callers go, or are given up, in the middle of it; the others notice nothing.
+Task<void> ManyAtOnce(Loop& loop, Address address) {
+  constexpr size_t kConnections = 100;  // more than one batch of sends holds
+  CancelScope scope(loop);
+  scope.SetDeadline(loop.now() + seconds(20), "test");
+  TaskGroup servers(loop);
+  TaskGroup given_up(loop);
+  absl::StatusOr<Listener> listener = Listener::Bind(loop, address, {});
+  EXPECT_TRUE(listener.ok()) << listener.status();
+  std::vector<Socket> clients;
+  for (size_t i = 0; i < kConnections; ++i) {
+    absl::StatusOr<Socket> client = co_await Socket::Connect(loop, listener->address(), scope);
+    EXPECT_TRUE(client.ok()) << client.status();
+    absl::StatusOr<Socket> server = co_await listener->Accept(scope);
+    EXPECT_TRUE(server.ok()) << server.status();
+    clients.push_back(*std::move(client));
+    TaskGroup& group = i % 10 == 3 ? given_up : servers;
+    group.Spawn(Echo(*std::move(server), group.scope()));
+  }
+  for (const size_t size : {1, 300, 15000, 40000, 200}) {
+    for (size_t i = 0; i < kConnections; ++i) {
+      if (!clients[i].is_open()) continue;
+      const std::string bytes(size, static_cast<char>('a' + i % 26));
+      absl::Status sent = co_await clients[i].Send(scope, bytes);
+      EXPECT_TRUE(sent.ok()) << sent;
+      if (i % 10 == 7) clients[i].Close();
+    }
+    if (size == 300) {
+      // Whatever they are doing: some receive, some send.
+      given_up.scope().Cancel(absl::CancelledError("given up"));
+      for (size_t i = 3; i < kConnections; i += 10) clients[i].Close();
+    }
+    for (size_t i = 0; i < kConnections; ++i) {
+      if (!clients[i].is_open()) continue;
+      co_await Expect(clients[i], static_cast<char>('a' + i % 26), size, scope);
+    }
+  }
+  clients.clear();
+  co_await servers.Join();
+  co_await given_up.Join();
+  loop.Stop();
+}
+
+TEST_P(SocketTest, ManyThatAreBusyAtOnceDoNotDisturbEachOther) {
+  signal(SIGPIPE, SIG_IGN);  // as in the daemons; sends are batched only then
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
+  TaskGroup group(*loop);
+  group.Spawn(ManyAtOnce(*loop, address()));
+  loop->Run();
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, SocketTest, testing::Values("127.0.0.1:0", "unix"),

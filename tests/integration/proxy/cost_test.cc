@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -57,29 +58,38 @@ std::map<std::string, int> ReadCounts(const std::string& table) {
   return counts;
 }
 
+// Counts the system calls of `sidecar` while `work` runs, in strace's table, too.
+std::map<std::string, int> CountDuring(const TestSidecar& sidecar, absl::FunctionRef<void()> work,
+                                       std::string* table) {
+  const harness::TempDir directory;
+  const std::string path = directory / "counts";
+  auto strace = Process::Start({.arguments = {"strace", "-f", "-c", "-o", path, "-p",
+                                              std::to_string(sidecar.process().pid())}});
+  EXPECT_TRUE(strace.ok()) << strace.status();
+  if (!strace.ok()) return {};
+  EXPECT_TRUE((*strace)->WaitForOutput("attached with [0-9]+ threads").ok());
+  work();
+  (*strace)->Signal(SIGINT);
+  EXPECT_TRUE((*strace)->WaitForExit().ok());
+  *table = harness::ReadFile(path).value();
+  return ReadCounts(*table);
+}
+
+// What is not of the calls: timers, and other threads (log, store, policy).
+constexpr int kOthers = kCalls / 5;
+
 TEST_F(Cost, SystemCallsOfAWarmCall) {
   TestSidecar sidecar(ForwardTo(orders_.port()), {.access = "", .workers = 1});
   HttpClient client(sidecar.port());
   Call(client, 20);
-  const harness::TempDir directory;
-  const std::string table = directory / "counts";
-  auto strace = Process::Start({.arguments = {"strace", "-f", "-c", "-o", table, "-p",
-                                              std::to_string(sidecar.process().pid())}});
-  ASSERT_TRUE(strace.ok()) << strace.status();
-  ASSERT_TRUE((*strace)->WaitForOutput("attached with [0-9]+ threads").ok());
-  Call(client, kCalls);
-  (*strace)->Signal(SIGINT);
-  ASSERT_TRUE((*strace)->WaitForExit().ok());
-  std::map<std::string, int> counts = ReadCounts(harness::ReadFile(table).value());
-
-  // What is not of the calls: timers, and other threads (log, store, policy).
-  constexpr int kOthers = kCalls / 5;
+  std::string all;
+  std::map<std::string, int> counts = CountDuring(
+      sidecar, [&] { Call(client, kCalls); }, &all);
   int sockets = 0;
   for (const char* name : {"recvfrom", "recvmsg", "sendto", "sendmsg"}) sockets += counts[name];
   int rest = 0;
   for (const auto& [name, calls] : counts) rest += calls;
   rest -= sockets;
-  const std::string all = harness::ReadFile(table).value();
   if (harness::TestIo() == "EPOLL") {
     // In from the caller, out to the upstream, in from there, out to the caller; and two waits.
     EXPECT_LE(sockets, 4 * kCalls + kOthers) << all;
@@ -90,6 +100,37 @@ TEST_F(Cost, SystemCallsOfAWarmCall) {
     EXPECT_EQ(sockets, 0) << all;
     EXPECT_LE(counts["io_uring_enter"], 4 * kCalls + kOthers) << all;
     EXPECT_LE(rest - counts["io_uring_enter"], kOthers) << all;
+  }
+}
+
+TEST_F(Cost, CallsThatComeTogetherShareTheirSystemCalls) {
+  TestSidecar sidecar(ForwardTo(orders_.port()), {.access = "", .workers = 1});
+  std::vector<Connection> callers;
+  for (int i = 0; i < 50; ++i) {
+    auto caller = Connection::Connect(sidecar.port());
+    ASSERT_TRUE(caller.ok()) << caller.status();
+    callers.push_back(*std::move(caller));
+  }
+  auto call = [&](int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      for (Connection& caller : callers) {
+        ASSERT_TRUE(caller.Send("GET / HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+      }
+      for (Connection& caller : callers) {
+        ASSERT_TRUE(caller.ReadThrough(std::string(70, 'x')).ok());
+      }
+    }
+  };
+  call(2);
+  std::string all;
+  std::map<std::string, int> counts = CountDuring(
+      sidecar, [&] { call(kCalls / 50); }, &all);
+  if (harness::TestIo() == "EPOLL") {
+    // Two receives each; the two sends go in batches of four and more, mostly.
+    EXPECT_LE(counts["recvfrom"], 2 * kCalls + kOthers) << all;
+    EXPECT_LE(counts["sendto"] + counts["sendmsg"] + counts["io_submit"], kCalls) << all;
+  } else {
+    EXPECT_LE(counts["io_uring_enter"], 2 * kCalls) << all;
   }
 }
 

@@ -1,7 +1,7 @@
 // Runs a program in an environment that forbids io_uring, as many containers do: io_uring_setup(2)
-// fails with EPERM.
+// fails with EPERM. With --and-aio, so does io_setup(2).
 //
-//   forbid_io_uring PROGRAM [ARGUMENT...]
+//   forbid_io_uring [--and-aio] PROGRAM [ARGUMENT...]
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -12,22 +12,27 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <string_view>
 
 int main(int argc, char** argv) {
-  if (argc < 2) return 2;
+  const bool and_aio = argc > 1 && std::string_view(argv[1]) == "--and-aio";
+  char** const program = argv + (and_aio ? 2 : 1);
+  if (*program == nullptr) return 2;
+  const unsigned other = and_aio ? SYS_io_setup : SYS_io_uring_setup;
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
-  const sock_fprog program = {.len = sizeof(filter) / sizeof(*filter), .filter = filter};
+  const sock_fprog rules = {.len = sizeof(filter) / sizeof(*filter), .filter = filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &rules) != 0) {
     std::perror("seccomp");
     return 1;
   }
-  execv(argv[1], argv + 1);
-  std::perror(argv[1]);
+  execv(*program, program);
+  std::perror(*program);
   return 1;
 }

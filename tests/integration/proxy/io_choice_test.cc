@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
@@ -13,6 +14,7 @@
 namespace pillion::proxy_test {
 namespace {
 
+using harness::Connection;
 using harness::HttpClient;
 using harness::Origin;
 using harness::Request;
@@ -43,6 +45,23 @@ TEST_F(IoChoice, AutoTakesEpollWhereIoUringIsForbiddenAndSaysWhy) {
   EXPECT_EQ(HttpClient(sidecar.port()).Get("http://orders/")->body, "ok");
   const auto info = HttpClient(sidecar.admin_port()).Get("/server_info");
   EXPECT_EQ(nlohmann::json::parse(info->body)["io"], "epoll") << info->body;
+}
+
+TEST_F(IoChoice, EpollServesManyAtOnceWhereAioIsForbiddenToo) {
+  TestSidecar sidecar(ForwardTo(orders_.port()),
+                      {.io = "AUTO", .wrapper = {Forbidding(), "--and-aio"}});
+  std::vector<Connection> callers;
+  for (int i = 0; i < 20; ++i) {
+    auto caller = Connection::Connect(sidecar.port());
+    ASSERT_TRUE(caller.ok()) << caller.status();
+    callers.push_back(*std::move(caller));
+  }
+  for (int i = 0; i < 10; ++i) {
+    for (Connection& caller : callers) {
+      ASSERT_TRUE(caller.Send("GET / HTTP/1.1\r\nHost: orders\r\n\r\n").ok());
+    }
+    for (Connection& caller : callers) EXPECT_TRUE(caller.ReadThrough("\r\n\r\nok").ok());
+  }
 }
 
 TEST_F(IoChoice, IoUringThatCannotBeHadIsAnErrorAtStart) {
