@@ -31,8 +31,9 @@ constexpr size_t kStreamPiece = 2 * kManyBytes;
 constexpr int kBusy = 4;
 
 struct EpollHandle : IoHandle {
-  bool bulk = false;  // the last receive brought much
-  int full = 0;       // so many receives in a row brought all that they had room for
+  bool bulk = false;    // the last receive brought much
+  int full = 0;         // so many receives in a row brought all that they had room for
+  bool unsure = false;  // `readable` was not seen since the last of these
   bool writable = true;
   IoOperation* reader = nullptr;
   IoOperation* writer = nullptr;
@@ -113,11 +114,13 @@ class EpollBackend final : public IoBackend {
 
   // Events come whatever is asked for. Only after a receive that took all that it had room for it
   // is not known whether there was more.
-  void Watch(IoHandle* handle) override {
-    if (!handle->readable || handle->peer_closed) return;
+  void Watch(IoHandle* base) override {
+    auto& handle = *static_cast<EpollHandle*>(base);
+    if (!handle.readable || !handle.unsure || handle.peer_closed) return;
+    handle.unsure = false;
     char byte;
-    const ssize_t n = recv(handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && WouldBlock(errno)) handle->readable = false;
+    const ssize_t n = recv(handle.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && WouldBlock(errno)) handle.readable = false;
   }
 
   void Poll(Duration timeout) override {
@@ -224,6 +227,7 @@ class EpollBackend final : public IoBackend {
         buffer.Produce(static_cast<size_t>(n));
         operation.result = n;
         handle.full = static_cast<size_t>(n) == room ? std::min(handle.full + 1, kStream) : 0;
+        handle.unsure = handle.full > 0;
         handle.bulk = handle.full > 0 || static_cast<size_t>(n) >= kManyBytes;
         // A short read means empty, unless the end of the stream stands behind the bytes: its edge
         // has been reported already.
@@ -314,6 +318,7 @@ class EpollBackend final : public IoBackend {
     }
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
       handle.readable = true;
+      handle.unsure = false;
       Continue(handle.reader);
     }
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
