@@ -5,7 +5,8 @@
 // instead of asking for EAGAIN. That leaves two system calls a side for a small exchange.
 //
 // When many events come at once, small sends wait for the end of the turn and are handed to the
-// kernel together (send_batch.h), where that can be had: that saves a forwarded call a tenth of its CPU time.
+// kernel together (send_batch.h), where that can be had: that saves a forwarded call a tenth of its
+// CPU time.
 
 #ifndef PILLION_CORE_NET_EPOLL_BACKEND_H_
 #define PILLION_CORE_NET_EPOLL_BACKEND_H_

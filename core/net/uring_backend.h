@@ -1,10 +1,8 @@
 // The io_uring backend: the kernel does the work and reports.
 //
-// What streams in is asked for once: one multishot receive (or accept) stays with the kernel for as
-// long as the descriptor is used, and fills blocks of a ring that the backend keeps full. A block
-// with data passes whole into the receiver's Buffer. What nobody has asked for yet waits in its
-// handle, a few blocks at most; then the kernel is told to stop until there is room again. All
-// operations that a turn of the loop starts go to the kernel in one system call, which also waits.
+// All operations that a turn of the loop starts go to the kernel in one system call, which also
+// waits (uring_queue.h). What comes in is asked for once (uring_receiver.h); what goes out is an
+// operation of its own (uring_sender.h).
 //
 // Needs Linux 6.1 (SINGLE_ISSUER with DEFER_TASKRUN; multishot receive).
 
