@@ -110,11 +110,13 @@ void Proxy::Identify(Call& call) {
     http::RemovePillionHeaders(&headers);
   }
   if (!headers.Has(http::HeaderId::kRequestId)) {
-    headers.AddCopy(http::HeaderId::kRequestId, telemetry::NewRequestId().view());
+    headers.Add(http::HeaderId::kRequestId,
+                telemetry::WriteNewRequestId(headers.Allocate(telemetry::kRequestIdSize)));
   }
   if (!telemetry::ParseTraceparent(headers.Value(http::HeaderId::kTraceparent))) {
-    headers.SetCopy(http::HeaderId::kTraceparent,
-                    telemetry::FormatTraceparent(telemetry::NewTrace(false)).view());
+    headers.Set(http::HeaderId::kTraceparent,
+                telemetry::WriteTraceparent(telemetry::NewTrace(false),
+                                            headers.Allocate(telemetry::kTraceparentSize)));
   }
   const http::Version version = call.request().version;
   if (version == http::Version::kHttp11 && !headers.Has(http::HeaderId::kVia)) {

@@ -86,9 +86,11 @@ inline unsigned HexValue(char c) {
 // `text` without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
 inline std::string_view TrimOws(std::string_view text) {
   const auto space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && space(text.back())) text.remove_suffix(1);
-  return text;
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  while (begin != end && space(*begin)) ++begin;
+  while (begin != end && space(end[-1])) --end;
+  return {begin, static_cast<size_t>(end - begin)};
 }
 
 namespace internal {

@@ -87,14 +87,17 @@ const char* ParseFieldLines(const char* p, const char* end, const HeadLimits& li
       *error = {400, WhyNotAName(p, end)};
       return nullptr;
     }
-    const char* const value = colon + 1;
-    const char* const line_end = LineEnd(value, end);
+    const bool one_space = end - colon > 1 && colon[1] == ' ';
+    const char* const begin = colon + 1 + one_space;
+    const char* const line_end = LineEnd(begin, end);
     if (line_end == nullptr) return nullptr;
     if (headers->size() >= limits.max_headers) {
       *error = {431, "too many header lines"};
       return nullptr;
     }
-    headers->Add(id, name, TrimOws({value, Size(value, line_end)}));
+    const std::string_view rest(begin, Size(begin, line_end));
+    const std::string_view value = TrimOws(rest);
+    headers->Add(id, name, value, one_space && value.size() == rest.size());
     p = line_end + 2;
   }
 }

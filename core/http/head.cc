@@ -75,7 +75,7 @@ void HeaderList::AddCopy(std::string_view name, std::string_view value) {
 void HeaderList::Set(HeaderId id, std::string_view value) {
   PILLION_CHECK(id != HeaderId::kOther);
   if (!Has(id)) return Add(id, value);
-  headers_[IndexOf(id)].value = value;
+  Replace(headers_[IndexOf(id)], value);
   if (!repeated_.Contains(id)) return;
   bool first = true;
   RemoveIf([&](const Header& header) { return header.id == id && !std::exchange(first, false); });
@@ -87,7 +87,7 @@ void HeaderList::Set(std::string_view name, std::string_view value) {
   bool found = false;
   for (Header& header : headers_) {
     if (header.id != HeaderId::kOther || !EqualsIgnoreCase(header.name, name)) continue;
-    header.value = value;
+    Replace(header, value);
     found = true;
     break;
   }
@@ -111,20 +111,19 @@ void HeaderList::AppendElement(HeaderId id, std::string_view element) {
   for (auto it = headers_.rbegin(); it != headers_.rend(); ++it) {
     if (it->id != id) continue;
     if (it->value.empty()) {
-      it->value = Intern(element);
+      Replace(*it, Intern(element));
       return;
     }
     const size_t size = it->value.size() + 2 + element.size();
     char* const text = Allocate(size);
     Copy(Copy(Copy(text, it->value), ", "), element);
-    it->value = {text, size};
+    Replace(*it, {text, size});
     return;
   }
   AddCopy(id, element);
 }
 
-size_t HeaderList::Remove(HeaderIdSet ids) {
-  if (!HasAny(ids)) return 0;
+size_t HeaderList::RemoveAll(HeaderIdSet ids) {
   return RemoveIf([ids](const Header& header) { return ids.Contains(header.id); });
 }
 
@@ -151,8 +150,7 @@ std::string_view HeaderList::Value(std::string_view name) const {
   return header == nullptr ? std::string_view() : header->value;
 }
 
-size_t HeaderList::Count(HeaderId id) const {
-  if (!repeated_.Contains(id)) return Has(id) ? 1 : 0;
+size_t HeaderList::CountAll(HeaderId id) const {
   size_t count = 0;
   for (const Header& header : headers_) count += header.id == id;
   return count;

@@ -24,9 +24,15 @@ namespace pillion::http {
 // One field line. `name` is as sent (compare it without regard to case), `value` has no white space
 // around it and may be empty.
 struct Header {
+  Header(std::string_view name, std::string_view value, HeaderId id, bool as_received)
+      : name(name), value(value), id(id), as_received(as_received) {}
+
   std::string_view name;
   std::string_view value;
-  HeaderId id = HeaderId::kOther;
+  HeaderId id;
+  // Both are views of one line that was received as "name: value" CRLF, exactly as it would be
+  // written: it can be copied as a whole, together with the next one behind it.
+  bool as_received;
 };
 
 // Field lines in order. Up to 32 of them, and the first 512 bytes of copied text, need no heap.
@@ -49,10 +55,11 @@ class HeaderList {
   // known name is not copied: HeaderName() is static).
   void Add(std::string_view name, std::string_view value);
   void Add(HeaderId id, std::string_view value) { Add(id, HeaderName(id), value); }
-  void Add(HeaderId id, std::string_view name, std::string_view value) {
+  // `as_received`: see Header; for the parser.
+  void Add(HeaderId id, std::string_view name, std::string_view value, bool as_received = false) {
     if (present_.Contains(id)) repeated_.Add(id);
     present_.Add(id);
-    headers_.push_back(Header{name, value, id});
+    headers_.emplace_back(name, value, id, as_received);
   }
   void AddCopy(std::string_view name, std::string_view value);
   void AddCopy(HeaderId id, std::string_view value);
@@ -70,7 +77,7 @@ class HeaderList {
 
   // Removes all lines of that name, or of those names; returns how many.
   size_t Remove(HeaderId id) { return Remove(HeaderIdSet{id}); }
-  size_t Remove(HeaderIdSet ids);
+  size_t Remove(HeaderIdSet ids) { return HasAny(ids) ? RemoveAll(ids) : 0; }
   size_t Remove(std::string_view name);
   // Removes the lines for which `condition(const Header&)` holds; returns how many.
   template <typename Condition>
@@ -86,7 +93,9 @@ class HeaderList {
   std::string_view Value(std::string_view name) const;
   bool Has(HeaderId id) const { return present_.Contains(id); }
   bool HasAny(HeaderIdSet ids) const { return present_.Intersects(ids); }
-  size_t Count(HeaderId id) const;
+  size_t Count(HeaderId id) const {
+    return repeated_.Contains(id) ? CountAll(id) : static_cast<size_t>(Has(id));
+  }
   size_t Count(std::string_view name) const;
 
   const Header* begin() const { return headers_.data(); }
@@ -118,9 +127,15 @@ class HeaderList {
   static constexpr size_t kInlineBytes = 512;
   static constexpr size_t kBlockBytes = 2048;
 
+  static void Replace(Header& header, std::string_view value) {
+    header.value = value;
+    header.as_received = false;
+  }
   void Take(HeaderList& other) noexcept;
   void RebuildPresent();
   void Reset();
+  size_t RemoveAll(HeaderIdSet ids);
+  size_t CountAll(HeaderId id) const;
   // Of its first line. REQUIRES: Has(id)
   size_t IndexOf(HeaderId id) const {
     const Header* header = begin();

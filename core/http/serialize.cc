@@ -102,11 +102,27 @@ size_t FieldLinesSize(const HeaderList& headers) {
   return size;
 }
 
+// What stands behind the line of a header. REQUIRES: header.as_received.
+const char* LineEnd(const Header& header) {
+  return header.value.data() + header.value.size() + kCrLf.size();
+}
+
+// Lines that nobody touched are copied as they lie there, those that lie together at once.
 char* PutFieldLines(char* out, const HeaderList& headers) {
-  for (const Header& header : headers) {
-    out = Copy(out, header.name);
+  const Header* const end = headers.end();
+  for (const Header* header = headers.begin(); header != end; ++header) {
+    if (header->as_received) {
+      const char* const from = header->name.data();
+      const char* to = LineEnd(*header);
+      for (; header + 1 != end && header[1].as_received && header[1].name.data() == to; ++header) {
+        to = LineEnd(header[1]);
+      }
+      out = Copy(out, {from, static_cast<size_t>(to - from)});
+      continue;
+    }
+    out = Copy(out, header->name);
     out = Copy(out, kColon);
-    out = Copy(out, header.value);
+    out = Copy(out, header->value);
     out = Copy(out, kCrLf);
   }
   return Copy(out, kCrLf);
@@ -155,8 +171,9 @@ char* SerializeTo(char* out, const ResponseHead& head) {
   PILLION_CHECK(head.status >= 100 && head.status <= 999);
   out = Copy(out, kVersion);
   out = Put(out, ' ');
-  for (int unit = 100; unit > 0; unit /= 10)
-    out = Put(out, static_cast<char>('0' + head.status / unit % 10));
+  out = Put(out, static_cast<char>('0' + head.status / 100));
+  out = Put(out, static_cast<char>('0' + head.status / 10 % 10));
+  out = Put(out, static_cast<char>('0' + head.status % 10));
   out = Put(out, ' ');
   out = Copy(out, ReasonOf(head));
   out = Copy(out, kCrLf);

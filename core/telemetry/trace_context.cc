@@ -13,7 +13,6 @@ namespace {
 constexpr size_t kTraceIdAt = 3;
 constexpr size_t kParentIdAt = 36;
 constexpr size_t kFlagsAt = 53;
-constexpr size_t kTraceparentSize = 55;
 constexpr uint8_t kKnownFlags = TraceContext::kSampled | TraceContext::kRandomTraceId;
 
 int LowerHexDigit(char c) {
@@ -74,10 +73,8 @@ std::optional<TraceContext> ParseTraceparent(std::string_view value) {
   return context;
 }
 
-TraceparentText FormatTraceparent(const TraceContext& context) {
+std::string_view WriteTraceparent(const TraceContext& context, char* out) {
   static_assert(kKnownFlags < 10);
-  TraceparentText text;
-  char* const out = text.bytes.data();
   std::memcpy(out, "00-", 3);
   WriteHex8(context.trace_id.data(), out + kTraceIdAt);
   WriteHex8(context.trace_id.data() + 8, out + kTraceIdAt + 16);
@@ -86,7 +83,7 @@ TraceparentText FormatTraceparent(const TraceContext& context) {
   out[kFlagsAt - 1] = '-';
   out[kFlagsAt] = '0';
   out[kFlagsAt + 1] = static_cast<char>('0' + (context.flags & kKnownFlags));
-  return text;
+  return {out, kTraceparentSize};
 }
 
 TraceContext NewTrace(bool sampled) {
@@ -104,22 +101,21 @@ TraceContext ChildSpan(const TraceContext& context) {
   return child;
 }
 
-RequestIdText NewRequestId() {
-  auto uuid = std::bit_cast<std::array<uint8_t, 16>>(RandomWords<2>(FastRandom::OfThisThread()));
-  uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4
-  uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);  // variant 10
+std::string_view WriteNewRequestId(char* out) {
+  const auto uuid =
+      std::bit_cast<std::array<uint8_t, 16>>(RandomWords<2>(FastRandom::OfThisThread()));
   char digits[32];
   WriteHex8(uuid.data(), digits);
   WriteHex8(uuid.data() + 8, digits + 16);
-  RequestIdText text;
-  char* const out = text.bytes.data();
   std::memcpy(out, digits, 8);
   std::memcpy(out + 9, digits + 8, 4);
   std::memcpy(out + 14, digits + 12, 4);
   std::memcpy(out + 19, digits + 16, 4);
   std::memcpy(out + 24, digits + 20, 12);
   out[8] = out[13] = out[18] = out[23] = '-';
-  return text;
+  out[14] = '4';                         // the version
+  out[19] = "89ab"[(uuid[8] >> 4) & 3];  // the variant: binary 10 before two random bits
+  return {out, kRequestIdSize};
 }
 
 }  // namespace pillion::telemetry

@@ -13,18 +13,8 @@
 
 namespace pillion::telemetry {
 
-// A header value of fixed size, made on the stack.
-template <size_t kSize>
-struct FixedText {
-  std::array<char, kSize> bytes;
-  std::string_view view() const { return {bytes.data(), bytes.size()}; }
-  operator std::string_view() const {
-    return view();
-  }  // NOLINT: it is a string in all but ownership
-};
-
-using TraceparentText = FixedText<55>;
-using RequestIdText = FixedText<36>;
+inline constexpr size_t kTraceparentSize = 55;
+inline constexpr size_t kRequestIdSize = 36;
 
 struct TraceContext {
   static constexpr uint8_t kSampled = 0x01;
@@ -45,8 +35,9 @@ struct TraceContext {
 // dropped.
 std::optional<TraceContext> ParseTraceparent(std::string_view value);
 
-// Always in version 00.
-TraceparentText FormatTraceparent(const TraceContext& context);
+// Writes it to `out`, which has room for kTraceparentSize bytes, and returns it as a text: always
+// in version 00.
+std::string_view WriteTraceparent(const TraceContext& context, char* out);
 
 // Begins a trace.
 TraceContext NewTrace(bool sampled);
@@ -54,8 +45,9 @@ TraceContext NewTrace(bool sampled);
 // The same trace, with a new span of ours as the parent of what is called next.
 TraceContext ChildSpan(const TraceContext& context);
 
-// Lower case, with dashes.
-RequestIdText NewRequestId();
+// Writes a new one to `out`, which has room for kRequestIdSize bytes, and returns it as a text:
+// lower case, with dashes.
+std::string_view WriteNewRequestId(char* out);
 
 }  // namespace pillion::telemetry
 
