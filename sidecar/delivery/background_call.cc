@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <cassert>
+#include <system_error>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace pillion::delivery {
 namespace {
 
-constexpr int kNice = 10;
+constexpr int kNice = 5;
 
 }  // namespace
 
@@ -23,16 +26,23 @@ BackgroundCall::~BackgroundCall() {
   thread_.join();
 }
 
-void BackgroundCall::Start(Call call) {
-  assert(!started_);
-  started_ = true;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    call_ = std::move(call);
-    done_ = false;
-    changed_.notify_all();
+absl::Status BackgroundCall::Open() {
+  try {
+    thread_ = std::thread([this] { Run(); });
+    return absl::OkStatus();
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(absl::StrCat("no thread can be made (", error.what(),
+                                                     "); raise the limit of processes (pids.max)"));
   }
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+}
+
+void BackgroundCall::Start(Call call) {
+  assert(thread_.joinable() && !started_);
+  started_ = true;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  call_ = std::move(call);
+  done_ = false;
+  changed_.notify_all();
 }
 
 bool BackgroundCall::done() const {

@@ -19,7 +19,9 @@ class BackgroundCall {
   BackgroundCall() = default;
   ~BackgroundCall();  // waits for the call under way
 
-  // What `call` touches is its own until Finish(). REQUIRES: !started().
+  // Makes the thread. ResourceExhausted: the system has none left.
+  absl::Status Open();
+  // What `call` touches is its own until Finish(). REQUIRES: Open() succeeded, !started().
   void Start(Call call);
   // Whether there is one that Finish() was not called for.
   bool started() const { return started_; }
@@ -32,7 +34,7 @@ class BackgroundCall {
   void Run();
 
   bool started_ = false;
-  std::thread thread_;  // since the first Start()
+  std::thread thread_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Call call_;  // null: none to be run

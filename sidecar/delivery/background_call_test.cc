@@ -10,6 +10,7 @@ namespace {
 
 TEST(BackgroundCall, RunsOnAnotherThreadUntilItIsFinished) {
   BackgroundCall background;
+  ASSERT_TRUE(background.Open().ok());
   std::promise<void> may_end;
   std::thread::id thread;
   background.Start([&] {
@@ -27,6 +28,7 @@ TEST(BackgroundCall, RunsOnAnotherThreadUntilItIsFinished) {
 
 TEST(BackgroundCall, CanBeUsedAgain) {
   BackgroundCall background;
+  ASSERT_TRUE(background.Open().ok());
   int calls = 0;
   for (int i = 0; i < 100; ++i) {
     background.Start([&calls] {
@@ -44,6 +46,7 @@ TEST(BackgroundCall, ItsEndWaitsForTheCallUnderWay) {
   std::thread other;
   {
     BackgroundCall background;
+    ASSERT_TRUE(background.Open().ok());
     background.Start([&] {
       may_end.get_future().wait();
       ended = true;

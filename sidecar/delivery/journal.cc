@@ -120,6 +120,7 @@ absl::Status Journal::ReadOn(Section& section, uint64_t up_to, Use use) const {
     if (!whole || header.generation != section.generation || header.number != section.records) {
       break;
     }
+    if (section.records == 0) section.before_it = header.synced;
     PILLION_RETURN_IF_ERROR(use(std::string_view(bytes).substr(sizeof header)));
     section.bytes += bytes.size();
   }
@@ -127,35 +128,32 @@ absl::Status Journal::ReadOn(Section& section, uint64_t up_to, Use use) const {
   return absl::OkStatus();
 }
 
-// In which half the generation is; if it is nowhere, in the first.
-absl::StatusOr<Journal::Section> Journal::FindSection(uint64_t generation) const {
-  Section section;
-  section.generation = generation;
+// 0 if the generation is in neither.
+absl::StatusOr<int> Journal::HalfOf(uint64_t generation) const {
   Header header;
   std::string bytes;
-  for (section.half = 1; section.half > 0; --section.half) {
-    PILLION_ASSIGN_OR_RETURN(const bool whole,
-                             ReadWhole(section.half, BeginOf(section), header, bytes));
-    if (whole && header.generation == generation) break;
-  }
-  return section;
+  PILLION_ASSIGN_OR_RETURN(const bool whole, ReadWhole(1, BeginOf(1), header, bytes));
+  return whole && header.generation == generation ? 1 : 0;
 }
 
 absl::Status Journal::Read(uint64_t generation, Use use) {
   constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
   Start(generation);
-  PILLION_ASSIGN_OR_RETURN(present_, FindSection(generation));
+  PILLION_ASSIGN_OR_RETURN(present_.half, HalfOf(generation));
   PILLION_RETURN_IF_ERROR(ReadOn(present_, kAll, use));
   PILLION_RETURN_IF_ERROR(CheckNothingIsDamaged(present_));
-  PILLION_ASSIGN_OR_RETURN(Section next, FindSection(generation + 1));
-  // It began when all of this one was synced.
-  if (present_.records > 0 && next.half != present_.half) {
+  Section next = {generation + 1, 1 - present_.half};
+  if (present_.records > 0) {
     PILLION_RETURN_IF_ERROR(ReadOn(next, kAll, use));
     PILLION_RETURN_IF_ERROR(CheckNothingIsDamaged(next));
-    if (next.records > 0) {
-      before_ = present_;
-      present_ = next;
-    }
+  } else {
+    PILLION_RETURN_IF_ERROR(CheckNothingIsDamaged({generation, next.half}));
+  }
+  if (next.records > 0) {
+    // It began when all of this one was synced.
+    if (next.before_it != present_.records) return Damaged(present_);
+    before_ = present_;
+    present_ = next;
   }
   return CheckNothingIsLater();
 }
@@ -176,13 +174,17 @@ absl::Status Journal::CheckNothingIsDamaged(const Section& section) const {
        at = rest.find(generation, at + 1)) {
     PILLION_ASSIGN_OR_RETURN(const bool whole,
                              ReadWhole(section.half, EndOf(section) + at - kPlace, header, bytes));
-    if (!whole || header.synced <= section.records) continue;
-    return absl::DataLossError(absl::StrCat(
-        "store ", path_, ": is damaged at byte ", EndOf(section),
-        ", and has what was accepted later; restore all files of the store from a copy, or, to go "
-        "on without what it has, put an empty file in its place"));
+    const bool later = whole && header.number > section.records;
+    if (later && header.synced > section.records) return Damaged(section);
   }
   return absl::OkStatus();
+}
+
+absl::Status Journal::Damaged(const Section& section) const {
+  return absl::DataLossError(absl::StrCat(
+      "store ", path_, ": is damaged at byte ", EndOf(section),
+      ", and has what was accepted later; restore all files of the store from a copy, or, to go on "
+      "without what it has, put an empty file in its place"));
 }
 
 absl::Status Journal::CheckNothingIsLater() const {
@@ -239,8 +241,9 @@ absl::Status Journal::MakeRoom(size_t end) {
 absl::Status Journal::Append(std::string_view first, std::string_view second, bool sync) {
   const size_t size = first.size() + second.size();
   assert(HasRoomFor(size));
+  const uint64_t synced = present_.records == 0 ? present_.before_it : present_.synced;
   Header header{0, present_.generation, static_cast<uint32_t>(present_.records),
-                static_cast<uint32_t>(present_.synced), size};
+                static_cast<uint32_t>(synced), size};
   buffer_.resize(sizeof header);
   buffer_.append(first).append(second);
   std::memcpy(buffer_.data(), &header, sizeof header);
@@ -290,6 +293,7 @@ void Journal::StartNext() {
   assert(synced_ && before_.records == 0);
   before_ = present_;
   present_ = {before_.generation + 1, 1 - before_.half};
+  present_.before_it = before_.records;
 }
 
 }  // namespace pillion::delivery

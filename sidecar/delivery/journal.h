@@ -7,8 +7,9 @@
 // was appended since the last Sync() may be there, or its first part, or nothing of it.
 //
 // A record in the file: a header of 32 bytes (XXH3 of all that follows; generation; number of the
-// record in it, from 0, and 2^32 times how many before it were synced; size of the record; all 64
-// bits, in the machine's order), the record.
+// record in it, from 0, and 2^32 times how many before it were synced: of the first record, all
+// that the generation before has; size of the record; all 64 bits, in the machine's order), the
+// record.
 //
 // One thread at a time. Errors name the file, the cause and what to do: ResourceExhausted if the
 // disk is full, PermissionDenied, Unavailable.
@@ -69,7 +70,8 @@ class Journal {
     uint64_t generation = 0;
     int half = 0;
     uint64_t records = 0;
-    uint64_t synced = 0;  // records
+    uint64_t synced = 0;     // records
+    uint64_t before_it = 0;  // records of the generation before, if that was not settled
     size_t bytes = 0;
   };
   struct Header;
@@ -81,11 +83,12 @@ class Journal {
   size_t EndOf(const Section& section) const { return BeginOf(section) + section.bytes; }
   // Whether a whole record of that half of the file is at `offset`: `bytes`, with its header.
   absl::StatusOr<bool> ReadWhole(int half, size_t offset, Header& header, std::string& bytes) const;
+  absl::Status Damaged(const Section& section) const;
   absl::Status CheckNothingIsDamaged(const Section& section) const;
   absl::Status CheckNothingIsLater() const;
   // The records that follow those which the section has.
   absl::Status ReadOn(Section& section, uint64_t up_to, Use use) const;
-  absl::StatusOr<Section> FindSection(uint64_t generation) const;
+  absl::StatusOr<int> HalfOf(uint64_t generation) const;
   absl::Status MakeRoom(size_t end);
   absl::Status Write(std::string_view bytes, size_t offset) const;
 

@@ -126,7 +126,8 @@ absl::Status Database::ExecuteDeferred(StatementLog& log) {
     return query.Run();
   });
   failed_ = failed_ || !status.ok();
-  return status;
+  // To be told of what is too large, its caller would have to be here yet.
+  return absl::IsOutOfRange(status) ? absl::InternalError(status.message()) : status;
 }
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -147,6 +148,7 @@ Query::Query(Database& database, const Statement& statement)
   if (statement.sql_ != nullptr) log_ = database.log_;
   deferred_ = log_ != nullptr && !statement.has_rows_ && !log_->overflowed();
   if (!deferred_ && database.before_use_) before_use_ = database.before_use_();
+  if (!before_use_.ok()) log_ = nullptr;
   if (log_ != nullptr) log_->Begin(statement.sql_, statement_);
 }
 
@@ -171,7 +173,11 @@ Query::~Query() {
 void Query::StopDeferring() {
   deferred_ = false;
   if (database_.before_use_) before_use_ = database_.before_use_();
-  BindAll(log_->BegunValues(), /*copy=*/true);
+  if (before_use_.ok()) {
+    BindAll(log_->BegunValues(), /*copy=*/true);
+  } else {
+    std::exchange(log_, nullptr)->Drop();
+  }
 }
 
 void Query::BindAll(const std::vector<LoggedValue>& values, bool copy) {

@@ -26,6 +26,7 @@ namespace {
 
 // What the store's calls meet, besides the real thing. Of files whose names end so; null: none.
 std::atomic<const char*> fail_syncs_of = nullptr;
+std::atomic<bool> hold_those_syncs = false;  // before they fail
 std::atomic<const char*> fail_reads_of = nullptr;
 std::atomic<int> read_error = EIO;
 
@@ -184,7 +185,7 @@ TEST(SqliteJournal, IsSettledASecondLaterOrWhenItIsFullOrAtTheEnd) {
       ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, tenth).ok());
     EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
     ASSERT_TRUE(Accept(*store, "fifth", Durability::kNow, tenth).ok());
-    EXPECT_EQ(store->NextUpkeep(), absl::InfinitePast());
+    EXPECT_EQ(store->NextUpkeep(), kNow);
     ASSERT_TRUE(store->Upkeep(kNow).ok());
     ASSERT_TRUE(Accept(*store, "meanwhile").ok());
     WaitForSettling(*store);
@@ -342,8 +343,10 @@ TEST(SqliteJournal, ASettlingWhoseSyncFailsTakesNothingAwayThatComesLater) {
     SqliteStore* const store = Open(directory).release();
     ASSERT_TRUE(Accept(*store, "before").ok());
     fail_syncs_of = ".db-wal";
+    hold_those_syncs = true;
     ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
     ASSERT_TRUE(Accept(*store, "meanwhile").ok());
+    hold_those_syncs = false;
     EXPECT_EQ(store->Find("before").status().code(), absl::StatusCode::kUnavailable);
     EXPECT_TRUE(Has(*store, "before"));
     EXPECT_TRUE(Has(*store, "meanwhile"));
@@ -379,6 +382,100 @@ TEST(SqliteJournal, ASettlingThatFailsIsNoticedAndTriedAgain) {
   EXPECT_TRUE(store->Upkeep(now + absl::Seconds(1)).ok());
   EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
   EXPECT_EQ(Settled(directory), 1);
+}
+
+TEST(SqliteJournal, ALargeMessageThatMeetsAFailedSettlingIsRefused) {
+  const auto store = Open(NewDirectory());
+  ASSERT_TRUE(Accept(*store, "one").ok());
+  fail_syncs_of = ".db-wal";
+  hold_those_syncs = true;
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+  ASSERT_TRUE(Accept(*store, "meanwhile").ok());
+  hold_those_syncs = false;
+  const std::string large(SqliteStore::kJournalBytes, 'x');
+  EXPECT_FALSE(Accept(*store, "large", Durability::kNow, large).ok());
+  fail_syncs_of = nullptr;
+  EXPECT_TRUE(Accept(*store, "large", Durability::kNow, large).ok());
+  EXPECT_TRUE(Has(*store, "one"));
+  EXPECT_TRUE(Has(*store, "large"));
+}
+
+TEST(SqliteJournal, WhatCannotBeSettledIsTriedOnceASecond) {
+  const auto store = Open(NewDirectory());
+  const std::string fifth(SqliteStore::kJournalBytes / 5, 'x');
+  for (const char* id : {"1", "2", "3"})
+    ASSERT_TRUE(Accept(*store, id, Durability::kNow, fifth).ok());
+  fail_syncs_of = ".db-wal";
+  hold_those_syncs = true;
+  ASSERT_TRUE(store->Upkeep(kNow).ok());
+  for (const char* id : {"4", "5", "6"})
+    ASSERT_TRUE(Accept(*store, id, Durability::kNow, fifth).ok());
+  hold_those_syncs = false;
+  EXPECT_FALSE(store->Counts().ok());
+  EXPECT_FALSE(store->Upkeep(kNow).ok());
+  EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+  fail_syncs_of = nullptr;
+  EXPECT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+  EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
+}
+
+// The system says it once.
+TEST(SqliteJournal, ASyncThatHasFailedIsNotBelievedLater) {
+  const auto store = Open(NewDirectory());
+  ASSERT_TRUE(Accept(*store, "soon", Durability::kSoon).ok());
+  fail_syncs_of = "";
+  ASSERT_TRUE(store->Begin().ok());
+  EXPECT_FALSE(store->Commit(Durability::kNow, kNow).ok());
+  store->Rollback();
+  fail_syncs_of = ".db-wal";
+  ASSERT_TRUE(store->Begin().ok());
+  EXPECT_FALSE(store->Commit(Durability::kNow, kNow).ok());
+  store->Rollback();
+  fail_syncs_of = nullptr;
+  ASSERT_TRUE(store->Begin().ok());
+  EXPECT_TRUE(store->Commit(Durability::kNow, kNow).ok());
+  EXPECT_TRUE(Has(*store, "soon"));
+}
+
+TEST(SqliteJournal, WhatTheStoreUsesIsKnownFromItsStart) {
+  const std::string directory = NewDirectory();
+  const std::string large(SqliteStore::kJournalBytes, 'x');
+  ASSERT_TRUE(Accept(*Open(directory), "large", Durability::kNow, large).ok());
+  const auto store = Open(directory);
+  ASSERT_TRUE(Accept(*store, "one").ok());
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+  EXPECT_GT(*store->UsedBytes(), 1'000'000);
+}
+
+// A power cut may take the first record that was being written to the other half, and what is
+// accepted after the restart must not be taken for that.
+TEST(SqliteJournal, ATornNextGenerationIsNotBegunAgain) {
+  const std::string directory = NewDirectory();
+  const std::string log = directory + "/deliveries.db-wal";
+  const std::string journal = directory + "/deliveries.journal";
+  InKilledProcess([&] {
+    SqliteStore* const store = Open(directory).release();
+    ASSERT_TRUE(Accept(*store, "settled").ok());
+    std::filesystem::copy_file(log, log + ".before");
+    ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+    ASSERT_TRUE(Accept(*store, "torn", Durability::kNow, std::string(10'000, 'x')).ok());
+    WaitForSettling(*store);
+  });
+  // As if the settling had not taken place yet, and of "torn" only the first page was written.
+  std::filesystem::rename(log + ".before", log);
+  std::fstream file(journal, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(SqliteStore::kJournalBytes) + 4096);
+  file << std::string(4096, '\0');
+  file.close();
+  InKilledProcess([&] {
+    SqliteStore* const store = Open(directory).release();
+    EXPECT_TRUE(Has(*store, "settled"));
+    EXPECT_FALSE(Has(*store, "torn"));
+    ASSERT_TRUE(Accept(*store, "acknowledged").ok());
+  });
+  const auto store = Open(directory);
+  EXPECT_TRUE(Has(*store, "settled"));
+  EXPECT_TRUE(Has(*store, "acknowledged"));
 }
 
 // What the journal has then: the generation that is being settled, and the next.
@@ -445,6 +542,7 @@ extern "C" {
 
 int fdatasync(int fd) {
   if (pillion::delivery::NameEnds(fd, pillion::delivery::fail_syncs_of)) {
+    while (pillion::delivery::hold_those_syncs) usleep(100);
     errno = EIO;
     return -1;
   }

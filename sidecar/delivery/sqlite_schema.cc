@@ -196,7 +196,8 @@ absl::Status BringUpToDate(Database& database, int64_t version) {
 absl::Status ReplayJournal(Database& database, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
   PILLION_ASSIGN_OR_RETURN(const uint64_t last, replay(database, generation));
-  return database.Execute(absl::StrCat("UPDATE journal SET generation = ", last));
+  // The one after it may be in the journal, torn, and is never begun again.
+  return database.Execute(absl::StrCat("UPDATE journal SET generation = ", last + 1));
 }
 
 // Creates the tables, or brings them up to date.

@@ -15,6 +15,9 @@ struct Source {
 
 using S = SqliteStatements;
 
+// Those that write and give no rows are deferred (sqlite.h): whatever they are given, they must not
+// fail for a reason of their own, such as a constraint.
+//
 // SQLite uses a partial index only if the query repeats the index's condition: hence `state <= 2
 // AND ...`.
 constexpr Source kSources[] = {

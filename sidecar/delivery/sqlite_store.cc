@@ -74,15 +74,12 @@ absl::Status NoJournal(const std::string& path) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation,
-                         size_t max_log_bytes)
+SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, size_t max_log_bytes)
     : lock_(std::move(lock)),
       journal_(std::move(journal)),
       log_(max_log_bytes),
       database_(std::move(database)),
-      statements_(std::make_unique<SqliteStatements>()),
-      generation_(generation) {
-  journal_.Start(generation);
+      statements_(std::make_unique<SqliteStatements>()) {
   database_.set_before_use([this] { return CatchUp(); });
 }
 
@@ -124,13 +121,16 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
       database.QueryInt("SELECT max(coalesce((SELECT last_delivery FROM message ORDER BY seq DESC"
                         " LIMIT 1), 0), coalesce((SELECT max(seq) FROM delivery), 0))"));
   sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
+  journal.Start(generation);
   // What is too large for a row is not deferred: whoever wants it stored is told.
   const size_t max_log_bytes = std::min(kJournalBytes, static_cast<size_t>(max_row_bytes) / 2);
-  auto store = std::unique_ptr<SqliteStore>(new SqliteStore(
-      std::move(lock), std::move(journal), std::move(database), generation, max_log_bytes));
+  auto store = std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(lock), std::move(journal), std::move(database), max_log_bytes));
+  PILLION_RETURN_IF_ERROR(store->settling_.Open());
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
   PILLION_ASSIGN_OR_RETURN(store->page_size_, store->database_.QueryInt("PRAGMA page_size"));
+  PILLION_RETURN_IF_ERROR(store->UsedBytes().status());
   PILLION_RETURN_IF_ERROR(store->ReadBacklogs());
   return store;
 }

@@ -124,8 +124,7 @@ class SqliteStore : public Store {
     bool changed = false;  // in this transaction
   };
 
-  SqliteStore(FileLock lock, Journal journal, Database database, uint64_t generation,
-              size_t max_log_bytes);
+  SqliteStore(FileLock lock, Journal journal, Database database, size_t max_log_bytes);
 
   // sqlite_store_commit.cc
   absl::Status CatchUp();
@@ -139,7 +138,6 @@ class SqliteStore : public Store {
   absl::Status FinishSettling();
   absl::Status Settle();
   absl::Status CommitGeneration(uint64_t generation);
-  bool IsHalfFull() const;
   void NoteCommitted();
 
   absl::Status ReadBacklogs();
@@ -166,7 +164,6 @@ class SqliteStore : public Store {
   StatementLog log_;   // of this transaction, and what is deferred
   Database database_;  // not while settling_
   std::unique_ptr<SqliteStatements> statements_;
-  uint64_t generation_ = 0;  // of the journal
   // Since an error: of what the journal and SQLite's files have, one may be what nobody was told
   // of. Until the next generation nothing is written to the journal.
   bool journal_in_doubt_ = false;

@@ -18,13 +18,17 @@ constexpr absl::Duration kSettleAfter = absl::Seconds(1);
 // So long nobody may know that settling has failed.
 constexpr absl::Duration kLookAfter = absl::Milliseconds(100);
 
+absl::Status AfterAnError() {
+  return absl::AbortedError("an earlier statement of the transaction has failed");
+}
+
 }  // namespace
 
 // Before SQLite is used.
 absl::Status SqliteStore::CatchUp() {
   PILLION_RETURN_IF_ERROR(FinishSettling());
   if (in_commit_ && database_.failed()) {
-    return absl::AbortedError("an earlier statement of the transaction has failed");
+    return AfterAnError();
   }
   if (in_commit_ || database_.failed() || must_repeat_ || log_.has_deferred()) {
     PILLION_RETURN_IF_ERROR(EnterTransaction());
@@ -35,7 +39,10 @@ absl::Status SqliteStore::CatchUp() {
 // Has SQLite in its long transaction, with all that the journal has and is not deferred.
 absl::Status SqliteStore::EnterTransaction() {
   if (database_.TakeFailed()) GiveUpTransaction();
-  if (database_.in_transaction()) return absl::OkStatus();
+  if (database_.in_transaction() && !must_repeat_) return absl::OkStatus();
+  if (database_.in_transaction()) {  // it could not be given up
+    PILLION_RETURN_IF_ERROR(Query::AsItIs(database_, statements_->rollback).Run());
+  }
   PILLION_RETURN_IF_ERROR(Query::AsItIs(database_, statements_->begin).Run());
   if (!must_repeat_) return absl::OkStatus();
   absl::Status repeated =
@@ -73,6 +80,7 @@ absl::Status SqliteStore::Begin() {
 }
 
 absl::Status SqliteStore::Commit(Durability durability, absl::Time now) {
+  if (!settling_.started() && database_.failed()) return AfterAnError();
   PILLION_RETURN_IF_ERROR(WriteBacklogs());
   database_.StopLog();
   PILLION_RETURN_IF_ERROR(log_.empty() ? SyncIf(durability) : WriteToJournal(durability, now));
@@ -90,6 +98,8 @@ absl::Status SqliteStore::SyncIf(Durability durability) {
 // If it fails, what is not synced must be settled instead.
 bool SqliteStore::SyncJournal() {
   sync_at_ = absl::InfiniteFuture();
+  // That it fails, the system says once only.
+  if (journal_in_doubt_) return false;
   if (journal_.synced() || journal_.Sync().ok()) return true;
   journal_in_doubt_ = true;
   return false;
@@ -108,7 +118,8 @@ absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) 
     return Settle();
   }
   sync_at_ = journal_.synced() ? absl::InfiniteFuture() : std::min(sync_at_, now + kSyncAfter);
-  settle_at_ = std::min(settle_at_, now + kSettleAfter);
+  const bool half_full = journal_.present_bytes() > kJournalBytes / 2;
+  settle_at_ = std::min(settle_at_, half_full ? now : now + kSettleAfter);
   return absl::OkStatus();
 }
 
@@ -119,7 +130,7 @@ absl::Status SqliteStore::StartSettling(absl::Time now) {
   PILLION_RETURN_IF_ERROR(EnterTransaction());
   settling_bytes_ = log_.deferred_bytes();
   auto deferred = std::make_shared<StatementLog>(log_.TakeDeferred());
-  const uint64_t generation = generation_++;
+  const uint64_t generation = journal_.generation();
   journal_.StartNext();
   settle_at_ = absl::InfiniteFuture();
   look_at_ = now + kLookAfter;
@@ -162,14 +173,14 @@ absl::Status SqliteStore::Settle() {
   absl::Status settled = EnterTransaction();
   if (settled.ok()) settled = database_.ExecuteDeferred(log_);
   if (settled.ok()) {
-    settled = CommitGeneration(generation_);
+    settled = CommitGeneration(journal_.generation());
     if (!settled.ok()) journal_in_doubt_ = true;
   }
   if (!settled.ok()) {
     GiveUpTransaction();
     return settled;
   }
-  journal_.Start(++generation_);
+  journal_.Start(journal_.generation() + 1);
   must_repeat_ = false;
   journal_in_doubt_ = false;
   sync_at_ = absl::InfiniteFuture();
@@ -200,19 +211,15 @@ void SqliteStore::Rollback() {
 }
 
 absl::Time SqliteStore::NextUpkeep() const {
-  if (settling_.started()) return std::min(sync_at_, look_at_);
-  if (IsHalfFull()) return absl::InfinitePast();
-  return std::min(sync_at_, settle_at_);
+  return std::min(sync_at_, settling_.started() ? look_at_ : settle_at_);
 }
-
-bool SqliteStore::IsHalfFull() const { return journal_.present_bytes() > kJournalBytes / 2; }
 
 absl::Status SqliteStore::Upkeep(absl::Time now) {
   if (settling_.started() && look_at_ <= now) {
     look_at_ = now + kLookAfter;
     if (settling_.done()) PILLION_RETURN_IF_ERROR(FinishSettling());
   }
-  const bool settle = !settling_.started() && (settle_at_ <= now || IsHalfFull());
+  const bool settle = !settling_.started() && settle_at_ <= now;
   const bool synced = (!settle && sync_at_ > now) || SyncJournal();
   if (!settle && synced) return absl::OkStatus();
   settle_at_ = now + kSettleAfter;

@@ -155,6 +155,7 @@ void StatementLog::Clear() {
   executed_ = 0;
   transaction_ = 0;
   kept_ = 0;
+  values_ = 0;
 }
 
 StatementLog StatementLog::TakeDeferred() {

@@ -92,7 +92,7 @@ void Worker::Upkeep() {
   if (store_->NextUpkeep() > now_) return;
   if (absl::Status status = store_->Upkeep(now_); !status.ok()) {
     ++stats_.store_errors;
-    Degrade(status);
+    if (!degraded()) Degrade(status);
   }
 }
 
