@@ -21,6 +21,9 @@ std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& w
                           size_t begin) {
   for (size_t i = begin; i < words.size() && words[i] != "--"; ++i) {
     const std::string name = words[i].substr(0, words[i].find('='));
+    if (absl::StartsWith(name, "-") && app.get_option_no_throw(StrCat("-", name)) != nullptr) {
+      return StrCat("there is no option '", name, "'; write -", name);
+    }
     if (!absl::StartsWith(name, "--") || app.get_option_no_throw(name) != nullptr) continue;
     std::vector<std::string> names;
     for (const CLI::Option* option : app.get_options()) {

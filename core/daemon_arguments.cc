@@ -17,7 +17,12 @@ std::variant<DaemonArguments, int> ParseDaemonArguments(int argc, const char* co
   app.set_version_flag("--version", StrCat(help.name, " ", kVersion), "Print the version and exit");
   DaemonArguments arguments;
   std::string mode = "serve";
-  app.add_option("--config", arguments.config, "the bootstrap file")->type_name("FILE")->required();
+  app.add_option("--config", arguments.config, "the bootstrap file")
+      ->type_name("FILE")
+      ->required()
+      ->check([](const std::string& value) {
+        return value.empty() ? "the path of the bootstrap is empty" : "";
+      });
   app.add_option("--mode", mode,
                  StrCat("serve; or validate: check the bootstrap and ", help.validated,
                         ", and exit with 0 or 1"))

@@ -60,6 +60,8 @@ TEST(DaemonArguments, WhatIsWrongIsSaidAndEndsWith64) {
       {{}, "--config is required"},
       {{"--confi", "a"}, "there is no option '--confi'; did you mean '--config'?"},
       {{"--config", "a", "--mode", "test"}, "--mode: 'test' is not one of serve, validate"},
+      {{"--config", ""}, "--config: the path of the bootstrap is empty"},
+      {{"-config", "a"}, "there is no option '-config'; write --config"},
       {{"--config", "a", "more"}, "The following argument was not expected: more"},
   };
   for (const auto& [words, error] : cases) {

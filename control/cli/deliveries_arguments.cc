@@ -48,11 +48,12 @@ constexpr char kListFooter[] =
     "  pillionctl deliveries list --state failed --limit 20\n"
     "  pillionctl deliveries list --route orders/report --kind async";
 
-// $0: the verb; $1: "replayed"; $2: the states in which a delivery can be.
+// $0: the verb; $1: "replayed"; $2: the states that are meant if none is named; $3: what else can
+// be named.
 constexpr char kChangeFooter[] =
     "Which ones: those with the IDs given; or those that match all filters given; or --all.\n"
-    "Filters without --state, and --all, mean every state in which a delivery can be $1:\n"
-    "$2. `list` with the same filters shows them first.\n"
+    "Filters without --state, and --all, mean those that are $2$3.\n"
+    "`list` with the same filters shows them first.\n"
     "Exit status: 0, also if no delivery matches; 1 if an ID is not known, or none of the IDs\n"
     "can be $1, or the sidecar does not answer, is none, or refuses (what was $1\n"
     "until then is told, and stays so); 64 bad usage.\n\n"
@@ -118,6 +119,11 @@ void AddCheck(const FieldDescriptor& field, CLI::Option& option) {
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
     option.type_name("TIME");
     option.check(CheckTime);
+  } else {
+    // What is empty, as of an unset variable, would match everything.
+    option.check([](const std::string& value) {
+      return value.empty() ? "it is empty; leave the option out to match everything" : "";
+    });
   }
 }
 
@@ -187,13 +193,14 @@ void AddExport(CLI::App& group, int& status) {
 struct Verb {
   std::string name;
   std::string done;    // "replayed"
-  std::string states;  // in which a delivery can be
+  std::string states;  // that are meant if none is named
+  std::string more;    // of what has to be named
   std::string description;
 };
 
 void AddChange(CLI::App& group, const Verb& verb, int& status) {
   CLI::App* const command = group.add_subcommand(verb.name, verb.description);
-  command->footer(absl::Substitute(kChangeFooter, verb.name, verb.done, verb.states));
+  command->footer(absl::Substitute(kChangeFooter, verb.name, verb.done, verb.states, verb.more));
   auto arguments = std::make_shared<ChangeDeliveriesArguments>();
   arguments->verb = verb.name;
   AddSidecar(*command, arguments->sidecar);
@@ -221,17 +228,19 @@ void AddDeliveries(CLI::App& app, int& status) {
   AddList(*group, status);
   AddShow(*group, status);
   AddChange(*group,
-            {"replay", "replayed", "failed, expired or canceled",
+            {"replay", "replayed", "failed or expired", ";\n--state canceled has to be said",
              "Try deliveries again that failed, expired or were canceled, as if new."},
             status);
   AddChange(*group,
-            {"cancel", "canceled", "pending or running",
+            {"cancel", "canceled", "pending or running", "",
              "Cancel deliveries that are pending or running."},
             status);
-  AddChange(*group,
-            {"drop", "dropped", "succeeded, failed, expired or canceled",
-             "Delete deliveries that have ended, with the answers that are kept."},
-            status);
+  AddChange(
+      *group,
+      {"drop", "dropped", "failed, expired or canceled",
+       ";\n--state succeeded has to be said, as their idempotency keys are forgotten with them",
+       "Delete deliveries that have ended, with the answers that are kept."},
+      status);
   AddExport(*group, status);
 }
 

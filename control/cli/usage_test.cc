@@ -52,6 +52,9 @@ TEST(PillionctlUsage, SaysWhatIsWrongAndWhatThereIs) {
        "--last-status: '1000' is not a whole number from 0 to 999"},
       {{"deliveries", "drop", "--created-before", "yesterday"},
        "--created-before: 'yesterday' is not a time such as 2026-01-31T12:00:00Z"},
+      {{"deliveries", "cancel", "--subscription", ""},
+       "--subscription: it is empty; leave the option out to match everything"},
+      {{"deliveries", "cancel", "--topic", "a", "--route="}, "--route: 1 required TEXT missing"},
       {{"deliveries", "replay"},
        "replay: which ones? Give either IDs, or a filter such as --state failed, or --all"},
       {{"deliveries", "replay", "ID", "--all"},
@@ -75,13 +78,13 @@ TEST(PillionctlUsage, TellsItsVersion) {
 
 TEST(PillionctlUsage, HelpTellsWhichOnesAChangeIsForAndItsExitStatus) {
   for (const auto& [verb, states] : std::vector<std::pair<std::string, std::string>>{
-           {"replay", "failed, expired or canceled"},
-           {"cancel", "pending or running"},
-           {"drop", "succeeded, failed, expired or canceled"}}) {
+           {"replay", "failed or expired;\n--state canceled"},
+           {"cancel", "pending or running."},
+           {"drop", "failed, expired or canceled;\n--state succeeded"}}) {
     const Finished finished = RunPillionctl({"deliveries", verb, "--help"}, TestDirectory());
     EXPECT_EQ(finished.status, 0);
-    for (const std::string& text :
-         {std::string("Which ones: "), "\n" + states + ".", std::string("Exit status: 0, ")}) {
+    for (const std::string& text : {std::string("Which ones: "), "mean those that are " + states,
+                                    std::string("Exit status: 0, ")}) {
       EXPECT_NE(finished.out.find(text), std::string::npos) << text << "\n" << finished.out;
     }
   }

@@ -223,6 +223,15 @@ constexpr Mistake kSyntax[] = {
     {"clusters:\r\n- name: a\r\n \tendpoints: []\r\n",
      "p.yaml:3:2: not YAML: illegal tab when looking for indentation; indent with spaces: YAML "
      "takes no tabs there\n"},
+    {"domains: [\n\t*]\n",
+     "p.yaml:2:3: not YAML: alias not found after *; text that begins with '*' needs quotes: "
+     "'*'\n"},
+    {"ää: @ääääääääää"
+     "ääääääääää"
+     "ääääääääääääx\n",
+     "p.yaml:1:7: not YAML: unknown token; text that begins with '@' needs quotes: '@ääääääääää"
+     "ääääääääää"
+     "äääääääääää...'\n"},
     {"virtual_hosts:\n- name: a\n  domains: [a, *.local]\n",
      "p.yaml:3:16: not YAML: the referenced anchor is not defined; text that begins with '*' needs "
      "quotes: '*.local'\n"},

@@ -25,18 +25,30 @@ bool IsIndentedWithTab(std::string_view line) {
   return line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
 }
 
+// Whether a character of UTF-8 begins before this byte.
+bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+// At most the line's end.
+size_t OffsetOf(std::string_view line, int column) {
+  return std::min(static_cast<size_t>(std::max(column, 1)) - 1, line.size());
+}
+
 // The unquoted text that begins with `mark` and ends at a blank or a bracket; yaml-cpp places an
-// error at its mark or after it, counting characters where this counts bytes.
-std::string_view WordAt(std::string_view line, char mark, int column) {
-  size_t begin = std::min(static_cast<size_t>(std::max(column, 1)) - 1, line.size());
+// error at its mark or after it.
+std::string WordAt(std::string_view line, char mark, int column) {
+  size_t begin = OffsetOf(line, column);
   begin = std::min(line.find(mark, begin), line.rfind(mark, begin));
-  if (begin == std::string_view::npos) return {};
-  const std::string_view rest = line.substr(begin);
-  return rest.substr(0, std::min(rest.find_first_of(" \t,[]{}"), kMaxQuoted));
+  if (begin == std::string_view::npos) return "";
+  std::string_view word = line.substr(begin);
+  word = word.substr(0, word.find_first_of(" \t,[]{}"));
+  if (word.size() <= kMaxQuoted) return std::string(word);
+  size_t end = kMaxQuoted;
+  while (IsContinuation(word[end])) --end;
+  return StrCat(word.substr(0, end), "...");
 }
 
 std::string Quote(char mark, std::string_view line, int column) {
-  const std::string_view word = WordAt(line, mark, column);
+  const std::string word = WordAt(line, mark, column);
   return StrCat("; text that begins with '", std::string_view(&mark, 1), "' needs quotes",
                 word.empty() ? "" : ": '", word, word.empty() ? "" : "'");
 }
@@ -49,7 +61,9 @@ std::string YamlAdvice(std::string_view message, std::string_view text, int line
   const auto says = [message](std::string_view part) {
     return message.find(part) != std::string_view::npos;
   };
-  if (IsIndentedWithTab(here)) return "; indent with spaces: YAML takes no tabs there";
+  const bool of_blocks = !says("flow") && (says("illegal tab") || says("block entry") ||
+                                           says("map") || says("end of sequence"));
+  if (of_blocks && IsIndentedWithTab(here)) return "; indent with spaces: YAML takes no tabs there";
   if (says("alias not found") || says("anchor is not defined") || says("scanning alias")) {
     return Quote('*', here, column);
   }
@@ -58,7 +72,7 @@ std::string YamlAdvice(std::string_view message, std::string_view text, int line
     return Quote('!', here, column);
   }
   if (says("unknown token")) {
-    const auto at = static_cast<size_t>(std::max(column, 1)) - 1;
+    const size_t at = OffsetOf(here, column);
     return at < here.size() ? Quote(here[at], here, column) : "";
   }
   if (says("directive") || says("YAML version")) {

@@ -10,9 +10,11 @@
 #define PILLION_CORE_HTTP_HEAD_H_
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +36,10 @@ struct Header {
   // written: it can be copied as a whole, together with the next one behind it.
   bool as_received;
 };
+
+// Whether one of them is text of a string that ends with the expression.
+template <typename Name, typename Value>
+concept IsTemporaryText = std::same_as<Name, std::string> || std::same_as<Value, std::string>;
 
 // Field lines in order. Up to 32 of them, and the first 512 bytes of copied text, need no heap.
 //
@@ -61,6 +67,10 @@ class HeaderList {
     present_.Add(id);
     headers_.emplace_back(name, value, id, as_received);
   }
+  // A temporary would be gone before the list is read: copy it.
+  template <typename Name, typename Value>
+  requires IsTemporaryText<Name, Value>
+  void Add(Name&&, Value&&) = delete;
   void AddCopy(std::string_view name, std::string_view value);
   void AddCopy(HeaderId id, std::string_view value);
 
@@ -68,6 +78,9 @@ class HeaderList {
   // absent.
   void Set(HeaderId id, std::string_view value);
   void Set(std::string_view name, std::string_view value);
+  template <typename Name, typename Value>
+  requires IsTemporaryText<Name, Value>
+  void Set(Name&&, Value&&) = delete;
   void SetCopy(HeaderId id, std::string_view value);
   void SetCopy(std::string_view name, std::string_view value);
 

@@ -29,6 +29,21 @@ TEST(HeaderList, HasNothingAfterItWasMovedFrom) {
   EXPECT_EQ(list.Value(HeaderId::kHost), "");
 }
 
+template <typename Name, typename Value>
+constexpr bool kKept = requires(HeaderList& list, Name name, Value value) {
+  list.Add(std::forward<Name>(name), std::forward<Value>(value));
+  list.Set(std::forward<Name>(name), std::forward<Value>(value));
+};
+
+TEST(HeaderList, KeepsNoViewOfATemporary) {
+  static_assert(!kKept<HeaderId, std::string>);
+  static_assert(!kKept<std::string_view, std::string>);
+  static_assert(!kKept<std::string, std::string_view>);
+  static_assert(kKept<HeaderId, std::string&>);
+  static_assert(kKept<const std::string&, std::string_view>);
+  static_assert(kKept<const char*, const char*>);
+}
+
 TEST(HeaderNames, AreFoundInAnyCase) {
   for (size_t i = 1; i < static_cast<size_t>(HeaderId::kCount); ++i) {
     const auto id = static_cast<HeaderId>(i);

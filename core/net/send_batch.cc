@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -69,6 +70,9 @@ size_t SendBatch::Run() {
 }
 
 bool SendBatch::Works() {
+  // What a seccomp profile forbids, it forbids whatever the arguments.
+  timespec none = {};
+  if (syscall(SYS_io_getevents, context_, 0L, 1L, events_.data(), &none) != 0) return false;
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return false;
   char byte = 'x';

@@ -61,7 +61,7 @@ class SendBatch {
   // How many were done; those behind were not taken. Their outcomes are in events_.
   size_t Run();
 
-  // Whether io_submit(2) does what is expected of it here.
+  // Whether io_submit(2) and io_getevents(2) do what is expected of them here.
   bool Works();
 
   const aio_context_t context_;

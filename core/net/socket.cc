@@ -55,14 +55,33 @@ absl::Status BindError(const Address& address, int error) {
   return absl::ErrnoToStatus(error, StrCat("cannot listen on ", address.ToString(), fix));
 }
 
+// A socket that listens; -1 and errno if there is none. One that was bound and cannot listen is of
+// no more use.
+int TryToListen(const Address& address, const Listener::Options& options) {
+  if (address.is_unix()) RemoveStaleUnixSocket(address);
+  const int fd = OpenSocket(address.family());
+  if (fd < 0) return -1;
+  if (!address.is_unix()) {
+    const int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (options.reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+  }
+  if (bind(fd, address.get(), address.length()) == 0 && listen(fd, options.backlog) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
 // Of a process that was killed with io_uring, the kernel closes the sockets a little after its end:
 // whoever is started in its place waits for that.
-bool BindAndListen(int fd, const Address& address, int backlog) {
+// As TryToListen().
+int OpenListening(const Address& address, const Listener::Options& options) {
   constexpr auto kPause = std::chrono::milliseconds(10);
   constexpr int kPauses = 100;
   for (int pauses = 0;; ++pauses) {
-    if (bind(fd, address.get(), address.length()) == 0 && listen(fd, backlog) == 0) return true;
-    if (errno != EADDRINUSE || pauses == kPauses) return false;
+    const int fd = TryToListen(address, options);
+    if (fd >= 0 || errno != EADDRINUSE || pauses == kPauses) return fd;
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -164,17 +183,9 @@ absl::StatusOr<Listener> Listener::Bind(Loop& loop, const Address& address, Opti
     absl::StatusOr<Listener> alone = Bind(loop, address, Options());
     if (!alone.ok()) return alone.status();
   }
-  const int fd = OpenSocket(address.family());
+  const int fd = OpenListening(address, options);
   if (fd < 0) return BindError(address, errno);
-  const int one = 1;
-  if (address.is_unix()) {
-    RemoveStaleUnixSocket(address);
-  } else {
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (options.reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-  }
-  IoHandle* handle = nullptr;
-  if (BindAndListen(fd, address, options.backlog)) handle = loop.io().Attach(fd);
+  IoHandle* handle = loop.io().Attach(fd);
   if (handle == nullptr) {
     const int error = errno;
     close(fd);

@@ -428,6 +428,22 @@ TEST(Listener, WaitsForAnAddressThatIsAboutToBeFree) {
   leaves.join();
 }
 
+TEST(Listener, TakesTheUnixSocketOfAProcessThatEndsMeanwhile) {
+  std::unique_ptr<Loop> loop = *Loop::Create(TestIo());
+  const harness::TempDir directory = harness::TempDir::ForSockets();
+  const Address address = *Address::Parse("unix:" + (directory / "s"));
+  const int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(other, address.get(), address.length()), 0);
+  ASSERT_EQ(listen(other, 1), 0);
+  std::thread leaves([other] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    close(other);  // and the file stays
+  });
+  const absl::StatusOr<Listener> listener = Listener::Bind(*loop, address, {});
+  EXPECT_TRUE(listener.ok()) << listener.status();
+  leaves.join();
+}
+
 TEST(Address, ReadsAndWritesEveryForm) {
   for (const char* text : {"127.0.0.1:5001", "[::1]:5001", "unix:/run/orders.sock", "0.0.0.0:0"}) {
     absl::StatusOr<Address> address = Address::Parse(text);

@@ -60,7 +60,7 @@ net::Task<void> AcceptedResponse::Send(Call& call, std::string_view collection, 
   } else {
     body = StrCat(AcceptedJson(id, state, url), "\n");
     head.headers.Add(HeaderId::kContentType, kJson);
-    head.headers.Add(HeaderId::kRetryAfter, RetryAfter(due));
+    head.headers.AddCopy(HeaderId::kRetryAfter, RetryAfter(due));
   }
   head.headers.Set(HeaderId::kLocation, path);
   if (preferred) head.headers.Add("preference-applied", "respond-async");
@@ -79,7 +79,7 @@ net::Task<void> SendAcceptedBatch(Call& call, const std::vector<delivery::Accept
   http::ResponseHead head;
   head.status = 202;
   head.headers.Add(HeaderId::kContentType, kJson);
-  head.headers.Add(HeaderId::kRetryAfter, RetryAfter(due));
+  head.headers.AddCopy(HeaderId::kRetryAfter, RetryAfter(due));
   head.body = {http::BodyFraming::kLength, body.size()};
   (void)co_await call.exchange.SendHead(head, body, true, call.scope());
 }

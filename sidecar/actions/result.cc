@@ -51,7 +51,7 @@ net::Task<void> SendResult(Call& call, const DeliveryResult& result) {
       http::Problem problem(409, "",
                             StrCat("the operation is ", StateOf(result.view),
                                    "; its result comes when it has ended"));
-      problem.headers.emplace_back("retry-after", RetryAfter(NextChange(result.view)));
+      problem.headers.emplace_back("retry-after", RetryAfter(NextLook(result.view, absl::Now())));
       co_await Fail(call, std::move(problem));
       break;
     }

@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
+constexpr absl::Duration kLongestRest = absl::Seconds(30);
+
 Json TimeOrNull(const std::optional<absl::Time>& time) {
   return time ? Json(TimeText(*time)) : Json();
 }
@@ -56,12 +58,14 @@ std::string_view StateOf(const MessageView& view) {
   return delivery::DeliveryStateName(state);
 }
 
-absl::Time NextChange(const MessageView& view) {
-  absl::Time next = absl::InfiniteFuture();
+absl::Time NextLook(const MessageView& view, absl::Time now) {
+  if (view.final()) return absl::InfiniteFuture();
+  absl::Time next = view.message.expires_at;
   for (const DeliveryView& delivery : view.deliveries) {
-    if (!delivery::IsFinal(delivery.state)) {
-      next = std::min(next, delivery.next_attempt_at.value_or(absl::InfinitePast()));
-    }
+    if (delivery::IsFinal(delivery.state)) continue;
+    next = std::min(next, delivery.next_attempt_at.value_or(absl::InfinitePast()));
+    // A rest after a failed attempt ends early when the receiver is back.
+    if (delivery.started_at && !delivery.continues) next = std::min(next, now + kLongestRest);
   }
   return next;
 }

@@ -22,8 +22,9 @@ bool IsOperation(const delivery::MessageView& view);
 // The state of the whole: of a message with several deliveries, the least advanced one's.
 std::string_view StateOf(const delivery::MessageView& view);
 
-// Before this nothing happens to it by itself. InfiniteFuture: it has ended.
-absl::Time NextChange(const delivery::MessageView& view);
+// When it is worth asking again: its next attempt, or its end; at most 30 seconds from `now` if it
+// rests after a failed attempt. InfiniteFuture: it has ended.
+absl::Time NextLook(const delivery::MessageView& view, absl::Time now);
 
 // `authority` is that of the URLs in it.
 nlohmann::ordered_json StatusJson(const delivery::MessageView& view, std::string_view authority);

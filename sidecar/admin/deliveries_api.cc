@@ -82,8 +82,7 @@ absl::StatusOr<delivery::DeliverySelection> SelectionOf(
     if (IsPossible(kind, state)) continue;
     return absl::InvalidArgumentError(StrCat("filter.state ", DeliveryStateName(state), ": ",
                                              NameOf(kind), " is for deliveries that are ",
-                                             StatesFor(kind),
-                                             "; name one of these, or no state for all of them"));
+                                             StatesFor(kind), "; name one of these"));
   }
   return *std::move(filter);
 }

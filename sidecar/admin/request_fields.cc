@@ -98,6 +98,10 @@ const EnumValueDescriptor* FindEnumValue(const EnumDescriptor& type, const std::
   return found == nullptr || found->number() == 0 ? nullptr : found;
 }
 
+// Whether it may be there and say nothing: the first page's token. Others make a filter, which
+// would then match more than was meant.
+bool MayBeEmpty(const FieldDescriptor& field) { return field.name() == "page_token"; }
+
 // `name`: what the caller calls the field. REQUIRES: IsText(field).
 absl::Status SetText(const FieldDescriptor& field, std::string_view name, const std::string& value,
                      Message& message) {
@@ -107,6 +111,8 @@ absl::Status SetText(const FieldDescriptor& field, std::string_view name, const 
   };
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
     if (config::FindInvalidUtf8(value) != std::string_view::npos) return bad("UTF-8");
+    if (value.empty() && !MayBeEmpty(field))
+      return bad("a filter; leave it out to match everything");
     reflection.SetString(&message, &field, value);
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
     const EnumValueDescriptor* const found = FindEnumValue(*field.enum_type(), value);
@@ -153,7 +159,7 @@ absl::Status SetField(const FieldDescriptor& field, const std::string& path, con
   const auto expected = [&](std::string_view what) {
     return absl::InvalidArgumentError(StrCat(path, ": expected ", what));
   };
-  if (json.is_null()) return absl::OkStatus();  // as good as absent
+  if (json.is_null() && (!IsText(field) || MayBeEmpty(field))) return absl::OkStatus();
   if (field.is_repeated()) {
     if (!json.is_array()) return expected("a list of texts");
     for (const Json& item : json) {

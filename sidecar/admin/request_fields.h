@@ -20,12 +20,13 @@ class Message;
 namespace pillion::sidecar::admin {
 
 // Sets, for each parameter of `query`, the field of this name in the first of `messages` that has
-// one. A text that is empty is as good as absent.
+// one. Only `page_token` may be empty.
 absl::Status SetFieldsFromQuery(std::string_view query,
                                 const std::vector<google::protobuf::Message*>& messages);
 
-// Sets the fields that `json`, an object, has. Why not Protobuf's own parser: what it says of a
-// mistake is for programmers.
+// Sets the fields that `json`, an object, has. Only `page_token` may be empty, and only it and
+// what is no text may be null, which is as good as absent. Why not Protobuf's own parser: what it
+// says of a mistake is for programmers.
 absl::Status SetFieldsFromJson(std::string_view json, google::protobuf::Message& message);
 
 }  // namespace pillion::sidecar::admin

@@ -67,6 +67,8 @@ TEST(RequestFields, SaysWhatIsWrongInAQueryAndWhatWouldBeRight) {
       {"created_before=infinite-future",
        "created_before 'infinite-future' is not a time such as 2026-01-31T12:00:00Z"},
       {"topic=a&topic=b", "the parameter 'topic' is there twice"},
+      {"topic=", "topic '' is not a filter; leave it out to match everything"},
+      {"topic", "topic '' is not a filter; leave it out to match everything"},
       {"topic=%ff", "topic '\xff' is not UTF-8"},
   };
   for (const Case& expected : kCases) {
@@ -80,7 +82,7 @@ TEST(RequestFields, SetsWhatJsonSaysByTheNamesOfProtoAndJson) {
   ChangeDeliveriesRequest request;
   EXPECT_TRUE(SetFieldsFromJson(R"({"ids": ["a", "b"], "all": true, "pageToken": "7",
       "filter": {"state": "failed", "kind": 2, "createdAfter": "0001-01-01T01:00:00.5+01:00",
-                 "last_status": 422, "topic": "a\u00e4", "route": null}})",
+                 "last_status": 422, "topic": "a\u00e4"}})",
                                 request)
                   .ok());
   ASSERT_EQ(request.ids_size(), 2);
@@ -120,6 +122,10 @@ TEST(RequestFields, SaysWhatIsWrongInJsonAndWhatWouldBeRight) {
        "filter.state '0' is not one of pending, running, succeeded, failed, canceled, expired"},
       {R"({"filter": {"createdBefore": "yesterday"}})",
        "filter.createdBefore 'yesterday' is not a time such as 2026-01-31T12:00:00Z"},
+      {R"({"filter": {"subscription": ""}})",
+       "filter.subscription '' is not a filter; leave it out to match everything"},
+      {R"({"filter": {"subscription": null}})", "filter.subscription: expected a text or a number"},
+      {R"({"filter": {"state": null}})", "filter.state: expected a text or a number"},
       {R"({"filter": {"last_status": -1}})",
        "filter.last_status '-1' is not a whole number from 0"},
   };

@@ -118,7 +118,7 @@ struct ChangeRequest {
     kDrop,
   };
   Kind kind = Kind::kReplay;
-  // A filter without states means all that `kind` can be done to.
+  // Of a filter without states: see IsMeant().
   DeliverySelection selection;
   std::string page_token;  // of the change before, for a filter; empty: from the beginning
 };
@@ -134,6 +134,14 @@ constexpr bool IsPossible(ChangeRequest::Kind kind, DeliveryState state) {
       return IsFinal(state);
   }
   return false;
+}
+
+// Whether a filter without states is for deliveries in this one. What succeeded, with its
+// idempotency key, and what somebody canceled, is changed only if it is named.
+constexpr bool IsMeant(ChangeRequest::Kind kind, DeliveryState state) {
+  if (kind == ChangeRequest::Kind::kReplay && state == DeliveryState::kCanceled) return false;
+  if (kind == ChangeRequest::Kind::kDrop && state == DeliveryState::kSucceeded) return false;
+  return IsPossible(kind, state);
 }
 
 struct ChangeSummary {

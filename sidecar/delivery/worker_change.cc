@@ -15,12 +15,12 @@ namespace {
 constexpr size_t kChangesAtOnce = 256;
 constexpr size_t kScanAtOnce = 2048;
 
-// What the change can be done to, unless the filter says it.
+// What the change is meant for, unless the filter says it.
 DeliveryFilter WithStates(DeliveryFilter filter, ChangeRequest::Kind kind) {
   if (!filter.states.empty()) return filter;
   std::copy_if(std::begin(kDeliveryStates), std::end(kDeliveryStates),
                std::back_inserter(filter.states),
-               [kind](DeliveryState state) { return IsPossible(kind, state); });
+               [kind](DeliveryState state) { return IsMeant(kind, state); });
   return filter;
 }
 

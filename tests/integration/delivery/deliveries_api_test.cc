@@ -122,7 +122,7 @@ TEST_F(DeliveriesApi, CancelsWhatRunsAndAbortsIt) {
   EXPECT_EQ(ParseJson(again).value("skipped", 0), 1) << again.body;
 }
 
-TEST_F(DeliveriesApi, ChangesAllThatItCanUnlessAStateIsNamed) {
+TEST_F(DeliveriesApi, ChangesWhatIsMeantUnlessAStateIsNamed) {
   const auto change = [this](const std::string& verb, const std::string& body) {
     return ParseJson(Post(verb, body)).value("changed", -1);
   };
@@ -131,14 +131,17 @@ TEST_F(DeliveriesApi, ChangesAllThatItCanUnlessAStateIsNamed) {
   ASSERT_EQ(sidecar_.Call("POST", "http://shop/yes", "x", {{"Pillion-Delay", "1h"}}).status, 202);
   EXPECT_EQ(change("cancel", R"({"all":true})"), 1);
   EXPECT_EQ(change("drop", R"({"filter":{"state":"canceled","topic":"no"}})"), 0);
-  EXPECT_EQ(change("replay", R"({"filter":{"topic":"yes"}})"), 1) << "what was canceled";
+  EXPECT_EQ(change("replay", R"({"filter":{"topic":"yes"}})"), 0) << "what was canceled";
+  EXPECT_EQ(change("replay", R"({"filter":{"topic":"yes","state":"canceled"}})"), 1);
   EXPECT_EQ(change("replay", R"({"filter":{"topic":"no"}})"), 1) << "what failed";
   ASSERT_TRUE(Eventually([this] {
     return Get("?state=failed")["deliveries"].size() == 1 &&
            Get("?state=succeeded")["deliveries"].size() == 2;
   }));
   ASSERT_EQ(sidecar_.Call("POST", "http://shop/yes", "x", {{"Pillion-Delay", "1h"}}).status, 202);
-  EXPECT_EQ(change("drop", R"({"all":true})"), 3) << "what succeeded, and what failed";
+  EXPECT_EQ(change("drop", R"({"all":true})"), 1) << "what failed, and not what succeeded";
+  EXPECT_EQ(change("drop", R"({"filter":{"state":"succeeded"}})"), 2);
+  EXPECT_EQ(Post("drop", R"({"filter":{"subscription":""}})").status, 400);
   const Json left = Get("")["deliveries"];
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].value("state", ""), "PENDING");

@@ -1,7 +1,7 @@
 // Runs a program in an environment that forbids io_uring, as many containers do: io_uring_setup(2)
-// fails with EPERM. With --and-aio, so does io_setup(2).
+// fails with EPERM. With --and-aio, so does io_setup(2); with --and-aio-results, io_getevents(2).
 //
-//   forbid_io_uring [--and-aio] PROGRAM [ARGUMENT...]
+//   forbid_io_uring [--and-aio | --and-aio-results] PROGRAM [ARGUMENT...]
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -15,10 +15,12 @@
 #include <string_view>
 
 int main(int argc, char** argv) {
-  const bool and_aio = argc > 1 && std::string_view(argv[1]) == "--and-aio";
-  char** const program = argv + (and_aio ? 2 : 1);
+  const std::string_view option = argc > 1 ? argv[1] : "";
+  unsigned other = SYS_io_uring_setup;
+  if (option == "--and-aio") other = SYS_io_setup;
+  if (option == "--and-aio-results") other = SYS_io_getevents;
+  char** const program = argv + (other == SYS_io_uring_setup ? 1 : 2);
   if (*program == nullptr) return 2;
-  const unsigned other = and_aio ? SYS_io_setup : SYS_io_uring_setup;
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 1, 0),

@@ -47,9 +47,14 @@ TEST_F(IoChoice, AutoTakesEpollWhereIoUringIsForbiddenAndSaysWhy) {
   EXPECT_EQ(nlohmann::json::parse(info->body)["io"], "epoll") << info->body;
 }
 
-TEST_F(IoChoice, EpollServesManyAtOnceWhereAioIsForbiddenToo) {
+class IoChoiceWithoutAio : public IoChoice, public testing::WithParamInterface<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Calls, IoChoiceWithoutAio,
+                         testing::Values("--and-aio", "--and-aio-results"));
+
+TEST_P(IoChoiceWithoutAio, EpollServesManyAtOnceAllTheSame) {
   TestSidecar sidecar(ForwardTo(orders_.port()),
-                      {.io = "AUTO", .wrapper = {Forbidding(), "--and-aio"}});
+                      {.io = "AUTO", .wrapper = {Forbidding(), GetParam()}});
   std::vector<Connection> callers;
   for (int i = 0; i < 20; ++i) {
     auto caller = Connection::Connect(sidecar.port());
