@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "sidecar/delivery/engine_harness.h"
@@ -264,7 +266,12 @@ TEST(EngineBacklog, TheStoreHasALimitByWhatItUsesOfItsFile) {
   EXPECT_FALSE(accept().ok());
   harness.clock.Advance(absl::Hours(1));
   harness.Settle();
-  EXPECT_TRUE(accept().ok());
+  // What was forgotten counts until the store has settled it, in the background.
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (!accept().ok()) {
+    ASSERT_LT(absl::Now(), deadline);
+    harness.Settle();
+  }
 }
 
 }  // namespace

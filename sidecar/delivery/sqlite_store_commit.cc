@@ -128,6 +128,7 @@ absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) 
 absl::Status SqliteStore::StartSettling(absl::Time now) {
   PILLION_RETURN_IF_ERROR(FinishSettling());
   PILLION_RETURN_IF_ERROR(EnterTransaction());
+  PILLION_RETURN_IF_ERROR(UsedBytes().status());  // the last time before it ends
   settling_bytes_ = log_.deferred_bytes();
   auto deferred = std::make_shared<StatementLog>(log_.TakeDeferred());
   const uint64_t generation = journal_.generation();
