@@ -73,9 +73,8 @@ int TryToListen(const Address& address, const Listener::Options& options) {
   return -1;
 }
 
-// Of a process that was killed with io_uring, the kernel closes the sockets a little after its end:
-// whoever is started in its place waits for that.
-// As TryToListen().
+// As TryToListen(), for a second: of a process that was killed with io_uring, the kernel closes the
+// sockets a little after its end, and whoever is started in its place waits for that.
 int OpenListening(const Address& address, const Listener::Options& options) {
   constexpr auto kPause = std::chrono::milliseconds(10);
   constexpr int kPauses = 100;

@@ -59,7 +59,7 @@ class CommandQueue {
   std::condition_variable wakeup_;
   std::vector<Command> queue_;
   std::deque<Command> large_;
-  Load all_;     // that wait, in both lanes, and were taken last
+  Load all_;     // that wait, in both lanes, and were not released
   Load queued_;  // in queue_
   Load taken_;
   int64_t rejected_ = 0;
