@@ -40,7 +40,8 @@ constexpr bool kKeepBlocks = false;  // reuse would hide a use after free
 constexpr bool kKeepBlocks = true;
 #endif
 
-constexpr std::array kClasses = {SizeClass{Buffer::kBlockSize, 128},
+constexpr std::array kClasses = {SizeClass{Buffer::kSmallBlockSize, 1024},
+                                 SizeClass{Buffer::kBlockSize, 128},
                                  SizeClass{Buffer::kBulkBlockSize, 16}};
 
 // Blocks that begin at multiples of their size would all want the same few sets of the processor's
@@ -69,12 +70,14 @@ thread_local Keeper keeper;
 
 // kClasses.size() for other sizes, which are not kept.
 uint32_t ClassOf(size_t capacity) {
-  if (capacity == kClasses[0].capacity) return 0;
-  return capacity == kClasses[1].capacity ? 1 : kClasses.size();
+  uint32_t i = 0;
+  while (i < kClasses.size() && kClasses[i].capacity != capacity) ++i;
+  return i;
 }
 
 // For so many bytes: of a class, or twice as much until it is enough.
 size_t CapacityFor(size_t bytes) {
+  if (bytes <= Buffer::kSmallBlockSize) return Buffer::kSmallBlockSize;
   if (bytes <= Buffer::kBlockSize) return Buffer::kBlockSize;
   size_t capacity = Buffer::kBulkBlockSize;
   while (capacity < bytes) capacity *= 2;
@@ -150,12 +153,17 @@ void Buffer::MakeRoom(size_t n) {
   begin_ = first_;
 }
 
-void Buffer::Adopt(char* block, size_t n) {
+bool Buffer::Adopt(char* block, size_t n) {
   PILLION_CHECK(empty() && HeaderOf(block).size_class < kClasses.size());
+  if (n <= kSmallBlockSize) {
+    Append({block, n});
+    return false;
+  }
   Release();
   block_ = block;
   capacity_ = kClasses[HeaderOf(block).size_class].capacity;
   end_ = n;
+  return true;
 }
 
 char* Buffer::TakeBlock(size_t capacity) { return Take(capacity); }

@@ -1,8 +1,8 @@
 // A run of bytes that grows at the end and is consumed from the front, in one piece of memory.
 //
-// The memory is a pooled block of kBlockSize, or of kBulkBlockSize for much data, while that is
-// enough. A released buffer holds none, so an idle connection costs no buffer memory. Belongs to
-// one thread; the pool is per thread.
+// The memory is a pooled block of the least of the sizes below that is enough. A released buffer
+// holds none, so an idle connection costs no buffer memory. Belongs to one thread; the pool is per
+// thread.
 
 #ifndef PILLION_CORE_NET_BUFFER_H_
 #define PILLION_CORE_NET_BUFFER_H_
@@ -16,6 +16,7 @@ namespace pillion::net {
 
 class Buffer {
  public:
+  static constexpr size_t kSmallBlockSize = 2 * 1024;  // most heads
   static constexpr size_t kBlockSize = 16 * 1024;
   static constexpr size_t kBulkBlockSize = 68 * 1024;  // 64 KiB of a body, and a head before it
 
@@ -57,9 +58,11 @@ class Buffer {
     Produce(bytes.size());
   }
 
-  // Takes over a block of TakeBlock() that begins with `n` bytes. REQUIRES: empty(), and a capacity
-  // of one of the sizes above.
-  void Adopt(char* block, size_t n);
+  // Takes the `n` bytes that a block of TakeBlock() begins with: copies few into a small block, so
+  // that what many connections hold stays in the processor's caches, and keeps the block of many.
+  // Returns whether it did; else it is still the caller's. REQUIRES: empty(), and a capacity of one
+  // of the sizes above.
+  bool Adopt(char* block, size_t n);
 
   // Memory of `capacity` bytes, from this thread's pool if that is one of the sizes above, for who
   // fills it without a Buffer.

@@ -1,5 +1,6 @@
 #include "core/net/buffer.h"
 
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -94,14 +95,23 @@ TEST(Buffer, AFrontCanBeAppendedTo) {
   EXPECT_EQ(buffer.view(), std::string(5000, 'b'));
 }
 
-TEST(Buffer, AdoptsBlocksOfEitherSize) {
+TEST(Buffer, CopiesLittleOfABlockAndKeepsTheBlockOfMuch) {
   for (const size_t capacity : {Buffer::kBlockSize, Buffer::kBulkBlockSize}) {
-    char* const block = Buffer::TakeBlock(capacity);
-    std::string_view("hello").copy(block, 5);
-    Buffer buffer;
-    buffer.Adopt(block, 5);
-    EXPECT_EQ(buffer.view(), "hello");
-    EXPECT_EQ(buffer.room(), capacity - 5);
+    for (const size_t size : {size_t{0}, size_t{1}, size_t{2048}, size_t{2049}, capacity}) {
+      char* const block = Buffer::TakeBlock(capacity);
+      std::memset(block, 'b', size);
+      Buffer buffer;
+      const bool kept = buffer.Adopt(block, size);
+      EXPECT_EQ(kept, size > Buffer::kSmallBlockSize) << size;
+      if (kept) {
+        EXPECT_EQ(buffer.data(), block) << size;
+        EXPECT_EQ(buffer.room(), capacity - size) << size;
+      } else {
+        std::memset(block, 'x', capacity);
+        Buffer::GiveBlock(block);
+      }
+      EXPECT_EQ(buffer.view(), std::string(size, 'b'));
+    }
   }
 }
 

@@ -18,8 +18,8 @@
 namespace pillion::net {
 namespace {
 
-// Bytes of room a receive is given at least: usually a whole block, and where much comes in a large
-// one, which keeps large bodies at few calls.
+// Bytes of room a receive is given at least behind what is there: usually a whole block, and where
+// much comes in a large one, which keeps large bodies at few calls.
 constexpr size_t kReceiveRoom = 4096;
 
 // This many bytes at once are followed by more, likely.
@@ -66,6 +66,7 @@ class EpollBackend final : public IoBackend {
  public:
   EpollBackend(int epoll, int wake) : epoll_(epoll), wake_(wake), batch_(SendBatch::Create()) {}
   ~EpollBackend() override {
+    Buffer::GiveBlock(landing_);
     close(wake_);
     close(epoll_);
   }
@@ -130,7 +131,8 @@ class EpollBackend final : public IoBackend {
       const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
       milliseconds = static_cast<int>(std::min<int64_t>(rounded, INT_MAX));
     }
-    std::array<epoll_event, 256> events;
+    // As many as are sent at once: what they touch is then still in the processor's caches.
+    std::array<epoll_event, SendBatch::kMost> events;
     const int count = WaitForEvents(epoll_, events.data(), events.size(), milliseconds);
     busy_ = batch_ != nullptr && count >= kBusy;
     for (int i = 0; i < count; ++i) {
@@ -172,7 +174,7 @@ class EpollBackend final : public IoBackend {
   }
 
   // True when the operation ended, with `*status` and its result set.
-  static bool Try(IoOperation& operation, absl::Status* status) {
+  bool Try(IoOperation& operation, absl::Status* status) {
     switch (operation.kind) {
       case IoOperation::Kind::kAccept:
         return TryAccept(operation, status);
@@ -212,19 +214,27 @@ class EpollBackend final : public IoBackend {
     return true;
   }
 
-  static bool TryReceive(IoOperation& operation, absl::Status* status) {
+  bool TryReceive(IoOperation& operation, absl::Status* status) {
     auto& handle = *static_cast<EpollHandle*>(operation.handle);
     Buffer& buffer = *operation.buffer;
-    buffer.Reserve(handle.bulk && buffer.size() + kReceiveRoom < Buffer::kBulkBlockSize
-                       ? Buffer::kBulkBlockSize - buffer.size()
-                       : kReceiveRoom);
+    const bool lands = buffer.empty() && !handle.bulk;
+    if (!lands) {
+      buffer.Reserve(handle.bulk && buffer.size() + kReceiveRoom < Buffer::kBulkBlockSize
+                         ? Buffer::kBulkBlockSize - buffer.size()
+                         : kReceiveRoom);
+    }
     // What goes on and on goes on best in pieces of middle size, which both ends can keep pace
     // with.
-    const size_t room = std::min(buffer.room(), handle.full == kStream ? kStreamPiece : SIZE_MAX);
+    const size_t room = std::min(lands ? Buffer::kBlockSize : buffer.room(),
+                                 handle.full == kStream ? kStreamPiece : SIZE_MAX);
     while (true) {
-      const ssize_t n = ReceiveBytes(handle.fd, buffer.tail(), room);
+      const ssize_t n = ReceiveBytes(handle.fd, lands ? landing_ : buffer.tail(), room);
       if (n >= 0) {
-        buffer.Produce(static_cast<size_t>(n));
+        if (!lands) {
+          buffer.Produce(static_cast<size_t>(n));
+        } else if (buffer.Adopt(landing_, static_cast<size_t>(n))) {
+          landing_ = Buffer::TakeBlock(Buffer::kBlockSize);
+        }
         operation.result = n;
         handle.full = static_cast<size_t>(n) == room ? std::min(handle.full + 1, kStream) : 0;
         handle.unsure = handle.full > 0;
@@ -298,7 +308,7 @@ class EpollBackend final : public IoBackend {
 
   // True when the operation ended. What the batch left is tried again alone, which tells whether
   // there is room for more.
-  static bool OnSent(IoOperation*& place, ssize_t result) {
+  bool OnSent(IoOperation*& place, ssize_t result) {
     if (result < 0 && !WouldBlock(static_cast<int>(-result)) && result != -EINTR) {
       const int error = static_cast<int>(-result);
       std::exchange(place, nullptr)->Finish(absl::ErrnoToStatus(error, "send"));
@@ -309,7 +319,7 @@ class EpollBackend final : public IoBackend {
     return place == nullptr;
   }
 
-  static void OnEvent(EpollHandle& handle, uint32_t events) {
+  void OnEvent(EpollHandle& handle, uint32_t events) {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
       handle.peer_closed = true;
       if (handle.cancel_on_close != nullptr) {
@@ -327,7 +337,7 @@ class EpollBackend final : public IoBackend {
     }
   }
 
-  static void Continue(IoOperation*& place) {
+  void Continue(IoOperation*& place) {
     if (place == nullptr) return;
     absl::Status status;
     if (!Try(*place, &status)) return;
@@ -336,9 +346,10 @@ class EpollBackend final : public IoBackend {
 
   const int epoll_;
   const int wake_;
-  const std::unique_ptr<SendBatch> batch_;  // null: sends are done one by one
-  bool busy_ = false;                       // they are to wait for each other
-  std::vector<IoOperation*> queued_;        // and these do
+  char* landing_ = Buffer::TakeBlock(Buffer::kBlockSize);  // where small receives arrive
+  const std::unique_ptr<SendBatch> batch_;                 // null: sends are done one by one
+  bool busy_ = false;                                      // they are to wait for each other
+  std::vector<IoOperation*> queued_;                       // and these do
 };
 
 absl::StatusOr<std::unique_ptr<IoBackend>> CreateEpollBackend() {

@@ -78,11 +78,11 @@ void Deliver(IoOperation& operation, Arrival arrival) {
   if (arrival.block == nullptr) return;
   const auto size = static_cast<size_t>(arrival.value);
   if (operation.buffer->empty()) {
-    operation.buffer->Adopt(arrival.block, size);
+    if (operation.buffer->Adopt(arrival.block, size)) return;
   } else {
     operation.buffer->Append({arrival.block, size});
-    arrival.Discard();
   }
+  arrival.Discard();
 }
 
 // One descriptor, or as many of the bytes as a large block holds: passing them on in pieces costs
