@@ -12,7 +12,7 @@
 namespace pillion::delivery {
 namespace {
 
-constexpr int kNice = 5;
+constexpr int kNice = 10;
 
 }  // namespace
 

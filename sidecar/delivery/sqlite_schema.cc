@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,20 +17,36 @@ namespace {
 // "Piln" in PRAGMA application_id: tells our files from those of other programs.
 constexpr int kApplicationId = 0x50696c6e;
 
+// What was released is not changed any more: what is new becomes a step that brings the older
+// version's file to the newer.
+//
 // Instants are milliseconds since 1970, durations milliseconds. A message and its deliveries are
 // numbered from one sequence: a message with the number s has deliveries s+1 ... last_delivery, an
 // asynchronous call's single delivery has the number s itself, and `ordinal` is the difference. So
 // neither needs an index on the other.
 //
-// delivery.state: -1 held, 0 pending behind an earlier one of its key, 1 pending, 2 running, 3
-// succeeded, 4 failed, 5 canceled, 6 expired. deadline_at: if not final, when it expires; if final,
-// when it may be forgotten; 0 when that time is over but other deliveries of the message are still
-// needed; NULL for never.
+// target.pending, pending_bytes: of its deliveries that are not final, so that nobody has to count
+// them.
+//
+// delivery.id: NULL of an asynchronous call's, which has its message's. state: -1 held, 0 pending
+// behind an earlier one of its key, 1 pending, 2 running, 3 succeeded, 4 failed, 5 canceled,
+// 6 expired. deadline_at: if not final, when it expires; if final, when it may be forgotten; 0 when
+// that time is over but other deliveries of the message are still needed; NULL for never.
+// not_before: whatever happens, it is not due earlier; NULL: it rests after an attempt and may be
+// hurried, those are what delivery_rest holds. bytes: what it adds to pending_bytes, as its message
+// had when it was accepted. callback: the id of the message that announces the end of the
+// operation; '' if it has not ended, NULL if it is not to be announced. resume: what the next
+// attempt continues from; NULL: from the beginning.
+//
+// journal.generation: the last one whose records are in this file. It begins anywhere, so that the
+// journal of another file is not taken for this one's.
 constexpr char kTables[] = R"sql(
 CREATE TABLE target(
   id INTEGER PRIMARY KEY,
   kind INTEGER NOT NULL,
   name TEXT NOT NULL,
+  pending INTEGER NOT NULL DEFAULT 0,
+  pending_bytes INTEGER NOT NULL DEFAULT 0,
   UNIQUE(kind, name)
 ) STRICT;
 
@@ -62,7 +77,7 @@ CREATE INDEX message_forget ON message(forget_at) WHERE forget_at IS NOT NULL;
 CREATE TABLE delivery(
   seq INTEGER PRIMARY KEY,
   ordinal INTEGER NOT NULL,
-  id TEXT NOT NULL,
+  id TEXT,
   target INTEGER NOT NULL,
   cluster TEXT NOT NULL,
   ordering_key TEXT,
@@ -84,13 +99,19 @@ CREATE TABLE delivery(
   retention INTEGER NOT NULL,
   dead_letter_retention INTEGER NOT NULL,
   concurrency INTEGER NOT NULL,
-  extra BLOB NOT NULL
+  extra BLOB NOT NULL,
+  not_before INTEGER,
+  bytes INTEGER NOT NULL,
+  callback TEXT,
+  resume BLOB,
+  percent_complete INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX delivery_id ON delivery(id) WHERE ordinal > 0;
+CREATE UNIQUE INDEX delivery_id ON delivery(id) WHERE id IS NOT NULL;
 CREATE INDEX delivery_active ON delivery(state, target, due_at) WHERE state <= 2;
 CREATE INDEX delivery_key ON delivery(target, ordering_key) WHERE ordering_key IS NOT NULL AND state <= 2;
 CREATE INDEX delivery_dead ON delivery(state) WHERE state >= 4;
 CREATE INDEX delivery_deadline ON delivery(deadline_at) WHERE deadline_at > 0;
+CREATE INDEX delivery_rest ON delivery(cluster, due_at) WHERE state = 1 AND not_before IS NULL;
 
 CREATE TABLE result(
   seq INTEGER PRIMARY KEY,
@@ -98,52 +119,10 @@ CREATE TABLE result(
   headers BLOB NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
-)sql";
 
-// delivery.not_before: whatever happens, it is not due earlier. NULL: it rests after an attempt and
-// may be hurried; those are what the index holds.
-constexpr char kNotBefore[] = R"sql(
-ALTER TABLE delivery ADD COLUMN not_before INTEGER;
-CREATE INDEX delivery_rest ON delivery(cluster, due_at) WHERE state = 1 AND not_before IS NULL;
-)sql";
-
-// target.pending, pending_bytes: of its deliveries that are not final, so that nobody has to count
-// them. delivery.bytes: what it adds to that, as its message had when it was accepted.
-constexpr char kBacklog[] = R"sql(
-ALTER TABLE delivery ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE target ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE target ADD COLUMN pending_bytes INTEGER NOT NULL DEFAULT 0;
-UPDATE delivery SET bytes = (SELECT length(attributes) + length(headers) + length(body)
-  FROM message WHERE message.seq = delivery.seq - ordinal) WHERE state <= 2;
-UPDATE target SET (pending, pending_bytes) = (SELECT count(*), coalesce(sum(bytes), 0)
-  FROM delivery WHERE state <= 2 AND target = target.id);
-)sql";
-
-// delivery.callback: the id of the message that announces the end of the operation; '' if it has
-// not ended, NULL if it is not to be announced. delivery.resume: what the next attempt continues
-// from; NULL: from the beginning. From here on deliveries can be held.
-constexpr char kFollowing[] = R"sql(
-ALTER TABLE delivery ADD COLUMN callback TEXT;
-ALTER TABLE delivery ADD COLUMN resume BLOB;
-ALTER TABLE delivery ADD COLUMN percent_complete INTEGER;
-)sql";
-
-// journal.generation: the last one whose records are in this file. It begins anywhere, so that the
-// journal of another file is not taken for this one's.
-constexpr char kJournal[] = R"sql(
 CREATE TABLE journal(generation INTEGER NOT NULL) STRICT;
 INSERT INTO journal VALUES(random() & 0x3fffffffffffffff);
 )sql";
-constexpr int kFirstVersionWithJournal = 5;
-
-// The tables stay as they are. But an older program would do only half of the journal.
-constexpr char kTwoGenerations[] = "";
-
-// Each brings the file from one version to the next, the first an empty one to version 1. What was
-// released is not changed any more: what is new becomes a step at the end.
-constexpr const char* kSteps[] = {kTables,    kNotBefore, kBacklog,
-                                  kFollowing, kJournal,   kTwoGenerations};
-static_assert(std::size(kSteps) == kSchemaVersion);
 
 // SQLite gives the -wal file the mode of the database file: stored requests are nobody else's to
 // read.
@@ -184,11 +163,8 @@ absl::Status UseWriteAheadLog(Database& database) {
       "67108864;");
 }
 
-absl::Status BringUpToDate(Database& database, int64_t version) {
-  if (version == kSchemaVersion) return absl::OkStatus();
-  for (; version < kSchemaVersion; ++version) {
-    PILLION_RETURN_IF_ERROR(database.Execute(kSteps[version]));
-  }
+absl::Status CreateTables(Database& database) {
+  PILLION_RETURN_IF_ERROR(database.Execute(kTables));
   return database.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                        "; PRAGMA user_version = ", kSchemaVersion, ";"));
 }
@@ -200,28 +176,26 @@ absl::Status ReplayJournal(Database& database, Replay replay) {
   return database.Execute(absl::StrCat("UPDATE journal SET generation = ", last + 1));
 }
 
-// Creates the tables, or brings them up to date.
+// Creates the tables if there are none.
 absl::Status CheckSchema(Database& database, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
   PILLION_ASSIGN_OR_RETURN(const int64_t version, database.QueryInt("PRAGMA user_version"));
-  if (tables == 0 && application == 0 && version == 0) return BringUpToDate(database, 0);
+  if (tables == 0 && application == 0 && version == 0) return CreateTables(database);
   if (application != kApplicationId) {
     return absl::FailedPreconditionError(absl::StrCat(
         "store ", database.path(),
         ": is the database of another program; move it away, or set another store path"));
   }
-  if (version < 1 || version > kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("store ", database.path(), ": has schema version ", version,
-                     ", and this program knows version ", kSchemaVersion,
-                     " only; start the newer program that wrote it, or set another store path"));
+  if (version != kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "store ", database.path(), ": has schema version ", version,
+        ", and this program knows version ", kSchemaVersion, " only; start the ",
+        version > kSchemaVersion ? "newer" : "older",
+        " program that wrote it, and let it deliver what is in there, or set another store path"));
   }
-  if (version >= kFirstVersionWithJournal) {
-    PILLION_RETURN_IF_ERROR(ReplayJournal(database, replay));
-  }
-  return BringUpToDate(database, version);
+  return ReplayJournal(database, replay);
 }
 
 }  // namespace
@@ -239,8 +213,9 @@ absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
-  if (application == kApplicationId || tables == 0)
+  if (application == kApplicationId || tables == 0) {
     PILLION_RETURN_IF_ERROR(UseWriteAheadLog(database));
+  }
   PILLION_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
   const absl::Status schema = CheckSchema(database, replay);
   if (!schema.ok()) {

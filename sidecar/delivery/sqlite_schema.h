@@ -12,17 +12,16 @@
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 6;
+inline constexpr int kSchemaVersion = 7;
 
 // Does what the journal has of this generation and the next, and returns the last one.
 using Replay = absl::FunctionRef<absl::StatusOr<uint64_t>(Database& database, uint64_t generation)>;
 
 // Opens `path`, creates the tables if it is new, and takes SQLite's exclusive lock. What is in the
-// journal, and not in the file yet, is done by `replay`; then the tables are brought up to date if
-// an older Pillion made them, and the next generation of the journal may begin. Commits are durable
-// from here on (WAL, synchronous=FULL). Errors, each naming the file and what to do: damaged,
-// another program's, of a newer Pillion (FailedPrecondition), locked, not writable, disk full;
-// those of `replay`.
+// journal, and not in the file yet, is done by `replay`; then its next generation may begin.
+// Commits are durable from here on (WAL, synchronous=FULL). Errors, each naming the file and what
+// to do: damaged, another program's, of another version of Pillion (FailedPrecondition), locked,
+// not writable, disk full; those of `replay`.
 absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay);
 
 // Which generation the journal's records have that are not in the file.

@@ -166,11 +166,11 @@ constexpr Source kSources[] = {
      "SELECT " PILLION_SUMMARY_COLUMNS ", m.last_delivery FROM message m WHERE m.id = ?"},
     {&S::find_deliveries,
      "SELECT " PILLION_DELIVERY_COLUMNS " FROM delivery d JOIN target t ON t.id = d.target"
-     " WHERE d.seq BETWEEN ? AND ? ORDER BY d.seq"},
+     " JOIN message m ON m.seq = d.seq - d.ordinal WHERE d.seq BETWEEN ? AND ? ORDER BY d.seq"},
     {&S::find_delivery,
      "SELECT " PILLION_DELIVERY_COLUMNS ", " PILLION_SUMMARY_COLUMNS " FROM delivery d"
      " JOIN target t ON t.id = d.target JOIN message m ON m.seq = d.seq - d.ordinal"
-     " WHERE d.ordinal > 0 AND d.id = ?"},
+     " WHERE d.id = ?"},
     {&S::read_result, "SELECT status, headers, body FROM result WHERE seq = ?"},
     {&S::read_content,
      "SELECT headers, attributes, CASE WHEN length(body) <= ?2 THEN body ELSE x'' END, length(body)"

@@ -198,7 +198,13 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   const absl::Time not_before = now + delivery.delay;
 
   Query query(database_, statements_->insert_delivery);
-  query.Int(inserted.ref.row).Int(ordinal).Text(id).Int(target).Text(delivery.cluster);
+  query.Int(inserted.ref.row).Int(ordinal);
+  if (ordinal == 0) {
+    query.Null();
+  } else {
+    query.Text(id);
+  }
+  query.Int(target).Text(delivery.cluster);
   query.TextOrNull(delivery.ordering_key).Int(StateNumber(inserted.placement)).Int(running ? 1 : 0);
   query.Time(due ? not_before : absl::InfiniteFuture()).Time(message.expires_at);
   query.Time(running ? now : absl::InfiniteFuture());

@@ -170,6 +170,7 @@ StatementLog StatementLog::TakeDeferred() {
   kept_ -= transaction_;
   transaction_ = 0;
   if (kept_ == 0) Clear();
+  executions_.reserve(taken.executions_.size());  // as much comes again, likely
   return taken;
 }
 
