@@ -13,8 +13,8 @@
 #include "core/net/loop.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "pillion/store/v1/attempt_spec.pb.h"
 #include "sidecar/actions/accepted.h"
-#include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
 #include "sidecar/actions/callback.h"
 #include "sidecar/actions/collect.h"
@@ -23,6 +23,7 @@
 #include "sidecar/actions/forward.h"
 #include "sidecar/actions/prefer.h"
 #include "sidecar/actions/result.h"
+#include "sidecar/actions/retry_on.h"
 #include "sidecar/actions/status_json.h"
 #include "sidecar/delivery/fields.h"
 #include "sidecar/duration.h"
@@ -72,7 +73,7 @@ std::string TargetName(const routing::CompiledRoute& route) {
 class AsyncAction final : public Action {
  public:
   AsyncAction(const routing::CompiledRoute& route, std::unique_ptr<const Action> synchronous,
-              std::optional<CallbackPolicy> callback)
+              uint32_t retry_on, std::optional<CallbackPolicy> callback)
       : config_(route.route->async()),
         virtual_host_(route.virtual_host->name()),
         target_(TargetName(route)),
@@ -83,13 +84,12 @@ class AsyncAction final : public Action {
         synchronous_(std::move(synchronous)),
         callback_(std::move(callback)) {
     const config::v1::AsyncAction& config = config_;
-    attempt_.retry_on = config.retry_policy().retry_on();
-    attempt_.retriable_status_codes = {config.retry_policy().retriable_status_codes().begin(),
-                                       config.retry_policy().retriable_status_codes().end()};
-    attempt_.max_result_bytes = config.max_result_bytes();
-    attempt_.redirect_when_done = config.redirect_when_done();
-    attempt_.follow_status = config.follow_status();
-    spec_.extra = Encode(attempt_);
+    attempt_.set_retry_on(retry_on);
+    *attempt_.mutable_retriable_status_codes() = config.retry_policy().retriable_status_codes();
+    attempt_.set_max_result_bytes(config.max_result_bytes());
+    attempt_.set_redirect_when_done(config.redirect_when_done());
+    attempt_.set_follow_status(config.follow_status());
+    spec_.extra = attempt_.SerializeAsString();
     const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
     spec_.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
     spec_.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
@@ -127,9 +127,10 @@ class AsyncAction final : public Action {
       co_await Fail(call, 400, "", detail);
       co_return;
     }
-    std::optional<CallbackSpec> callback;
+    std::optional<store::v1::CallbackSpec> callback;
     if (callback_) {
-      absl::StatusOr<std::optional<CallbackSpec>> target = callback_->For(call.request());
+      absl::StatusOr<std::optional<store::v1::CallbackSpec>> target =
+          callback_->For(call.request());
       if (!target.ok()) {
         const std::string detail(target.status().message());
         co_await Fail(call, 400, "", detail);
@@ -165,7 +166,7 @@ class AsyncAction final : public Action {
 
  private:
   delivery::AcceptRequest BuildRequest(Call& call, std::string_view key, std::string body,
-                                       std::optional<CallbackSpec> callback) const {
+                                       std::optional<store::v1::CallbackSpec> callback) const {
     http::RequestHead& head = call.request();
     delivery::AcceptRequest request;
     delivery::Message& message = request.message;
@@ -200,12 +201,12 @@ class AsyncAction final : public Action {
                             static_cast<int64_t>(config_.max_pending_bytes())};
     delivery.spec = spec_;
     if (callback) {
-      delivery.callback_target = delivery::CallbackTarget(target_, callback->cluster);
-      AttemptSpec attempt = attempt_;
-      attempt.callback = std::move(callback);
-      attempt.callback->retention = spec_.retention;
+      delivery.callback_target = delivery::CallbackTarget(target_, callback->cluster());
+      store::v1::AttemptSpec attempt = attempt_;
+      *attempt.mutable_callback() = *std::move(callback);
+      attempt.mutable_callback()->set_retention_ms(absl::ToInt64Milliseconds(spec_.retention));
       delivery.spec.callback = true;
-      delivery.spec.extra = Encode(attempt);
+      delivery.spec.extra = attempt.SerializeAsString();
     }
     request.expires_after = config::ToAbslDuration(config_.expires_after());
     return request;
@@ -219,7 +220,7 @@ class AsyncAction final : public Action {
   const AcceptedResponse respond_;
   const std::unique_ptr<const Action> synchronous_;  // only for ON_PREFER
   const std::optional<CallbackPolicy> callback_;
-  AttemptSpec attempt_;
+  store::v1::AttemptSpec attempt_;
   delivery::DeliverySpec spec_;  // of an operation without callback
 };
 
@@ -242,6 +243,8 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileAsync(const routing::Compil
   if (!context.clusters.contains(config.cluster())) {
     return absl::InvalidArgumentError(StrCat("no cluster '", config.cluster(), "' is defined"));
   }
+  const absl::StatusOr<RetryOn> retry_on = RetryOn::Parse(config.retry_policy().retry_on(), {});
+  if (!retry_on.ok()) return retry_on.status();
   std::unique_ptr<const Action> synchronous;
   if (config.when() == config::v1::AsyncAction::ON_PREFER) {
     absl::StatusOr<std::unique_ptr<const Action>> compiled = CompileSynchronous(route, context);
@@ -254,7 +257,8 @@ absl::StatusOr<std::unique_ptr<const Action>> CompileAsync(const routing::Compil
     if (!compiled.ok()) return compiled.status();
     callback = *std::move(compiled);
   }
-  return std::make_unique<AsyncAction>(route, std::move(synchronous), std::move(callback));
+  return std::make_unique<AsyncAction>(route, std::move(synchronous), retry_on->bits(),
+                                       std::move(callback));
 }
 
 }  // namespace pillion::sidecar

@@ -99,7 +99,7 @@ class Attempt {
                           absl::Now() - delivery_.message->created_at);
     }
     if (delivery_.message->kind == delivery::MessageKind::kCallback) {
-      absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec_.secret_file);
+      absl::StatusOr<std::vector<std::string>> keys = ReadWebhookSecrets(spec_.secret_file());
       if (!keys.ok()) {
         static log::Limited unsigned_callback(kLog);
         unsigned_callback.Warning("the callbacks of ", delivery_.target.name,
@@ -122,7 +122,8 @@ class Attempt {
       co_return followed;
     }
     AttemptOutcome outcome = co_await Request(*cluster->second);
-    const bool accepted = IsCall(delivery_) && spec_.follow_status && outcome.answer.status == 202;
+    const bool accepted =
+        IsCall(delivery_) && spec_.follow_status() && outcome.answer.status == 202;
     if (accepted) {
       std::string path = StatusPathOf(outcome.answer, delivery_.message->path_and_query);
       // Without one the 202 is the answer.
@@ -280,11 +281,11 @@ class Attempt {
       delivery::AppendField(outcome.answer.headers, header.name, header.value);
     }
     const bool may_be_followed =
-        spec_.follow_status && (head.status == 202 || !follow_path_.empty());
+        spec_.follow_status() && (head.status == 202 || !follow_path_.empty());
     if (!IsCall(delivery_) || head.status == 429 || head.status == 503 || may_be_followed) {
       outcome.retry_after = RetryAfter(head.headers);
     }
-    const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes : kMaxSubscriberAnswer;
+    const uint64_t limit = IsCall(delivery_) ? spec_.max_result_bytes() : kMaxSubscriberAnswer;
     absl::Status collected =
         co_await CollectAnswerBody(connection, limit, scope_, &outcome.answer.body);
     if (collected.ok() || (!IsCall(delivery_) && absl::IsResourceExhausted(collected))) {
@@ -315,9 +316,8 @@ class Attempt {
   }
 
   RetryOn RetryConditions() const {
-    absl::StatusOr<RetryOn> conditions =
-        RetryOn::Parse(spec_.retry_on, spec_.retriable_status_codes);
-    return conditions.ok() ? *std::move(conditions) : RetryOn();
+    const auto& codes = spec_.retriable_status_codes();
+    return RetryOn(spec_.retry_on(), {codes.begin(), codes.end()});
   }
 
   AttemptOutcome NoConnection(const upstream::AcquireResult& acquired) const {
@@ -359,7 +359,7 @@ class Attempt {
   const Snapshot& snapshot_;
   const delivery::ClaimedDelivery& delivery_;
   net::CancelScope& scope_;
-  AttemptSpec spec_;
+  store::v1::AttemptSpec spec_;
   AttemptRequest request_;
   std::vector<std::string> webhook_keys_;  // of a callback
   std::string

@@ -2,6 +2,7 @@
 
 #include "core/http/header_rules.h"
 #include "core/strings.h"
+#include "pillion/store/v1/attempt_spec.pb.h"
 #include "sidecar/actions/cloud_event.h"
 #include "sidecar/actions/status_paths.h"
 #include "sidecar/actions/webhook.h"
@@ -54,31 +55,31 @@ void BuildCall(const delivery::ClaimedDelivery& delivery, std::string_view opera
 }
 
 // A CloudEvent for a subscriber.
-void BuildEvent(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+void BuildEvent(const delivery::ClaimedDelivery& delivery, const store::v1::AttemptSpec& spec,
                 AttemptRequest& request) {
   request.head.method = "POST";
-  SetTarget(spec.path.empty() ? "/" : spec.path, request);
+  SetTarget(spec.path().empty() ? "/" : spec.path(), request);
   request.head.headers.AddCopy(HeaderId::kHost, delivery.cluster);
   const CloudEvent event = CloudEventOf(*delivery.message);
-  if (spec.structured) {
-    request.body = ToStructured(event, delivery.message->body, spec.payload);
+  if (spec.structured()) {
+    request.body = ToStructured(event, delivery.message->body, !spec.without_payload());
     request.own_body = true;
     request.head.headers.Add(HeaderId::kContentType, kStructuredContentType);
   } else {
-    AddBinaryHeaders(event, spec.payload, &request.head.headers);
-    request.own_body = !spec.payload;  // then empty
+    AddBinaryHeaders(event, !spec.without_payload(), &request.head.headers);
+    request.own_body = spec.without_payload();  // then empty
   }
 }
 
 // The announcement of an operation's end, as Standard Webhooks 1.0.0 says: the id is the same on
 // every attempt, the timestamp is that of the attempt.
-void BuildCallback(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
+void BuildCallback(const delivery::ClaimedDelivery& delivery, const store::v1::AttemptSpec& spec,
                    const std::vector<std::string>& keys, absl::Time now, AttemptRequest& request) {
   const int64_t timestamp = absl::ToUnixSeconds(now);
   request.head.method = "POST";
-  SetTarget(spec.path, request);
+  SetTarget(spec.path(), request);
   http::HeaderList& headers = request.head.headers;
-  headers.Add(HeaderId::kHost, spec.authority);
+  headers.Add(HeaderId::kHost, spec.authority());
   headers.Add(HeaderId::kContentType, "application/json");
   headers.Add("webhook-id", delivery.id);
   headers.AddCopy("webhook-timestamp", StrCat(timestamp));
@@ -102,8 +103,9 @@ void BuildStatusRequest(const delivery::ClaimedDelivery& delivery, std::string_v
   http::SetFraming(&request->head.headers, request->head.body);
 }
 
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, std::string_view operation_authority,
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery,
+                         const store::v1::AttemptSpec& spec, std::string_view via,
+                         std::string_view operation_authority,
                          const std::vector<std::string>& webhook_keys, absl::Time now,
                          AttemptRequest* request) {
   const delivery::MessageKind kind = delivery.message->kind;

@@ -9,8 +9,11 @@
 
 #include "absl/time/time.h"
 #include "core/http/head.h"
-#include "sidecar/actions/attempt_spec.h"
 #include "sidecar/delivery/model.h"
+
+namespace pillion::store::v1 {
+class AttemptSpec;
+}  // namespace pillion::store::v1
 
 namespace pillion::sidecar {
 
@@ -29,8 +32,9 @@ std::string OperationUrl(std::string_view authority, std::string_view id);
 // Fills `*request`, whose views point into it, into `delivery` and into `spec`; none of them may
 // move while it is used. `webhook_keys` sign a callback, `now` is when. `operation_authority`: see
 // OperationUrl; empty: the upstream is not told.
-void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery, const AttemptSpec& spec,
-                         std::string_view via, std::string_view operation_authority,
+void BuildAttemptRequest(const delivery::ClaimedDelivery& delivery,
+                         const store::v1::AttemptSpec& spec, std::string_view via,
+                         std::string_view operation_authority,
                          const std::vector<std::string>& webhook_keys, absl::Time now,
                          AttemptRequest* request);
 

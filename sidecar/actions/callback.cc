@@ -9,6 +9,7 @@
 #include "core/http/path.h"
 #include "core/strings.h"
 #include "pillion/config/v1/policy.pb.h"
+#include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/status_json.h"
 #include "sidecar/actions/webhook.h"
 
@@ -17,6 +18,10 @@ namespace {
 
 // Announcements of one route that one sidecar sends to one cluster at once.
 constexpr int kConcurrency = 16;
+
+int64_t Millis(const google::protobuf::Duration& duration) {
+  return absl::ToInt64Milliseconds(config::ToAbslDuration(duration));
+}
 
 // Whether `path` is `prefix`, or goes on after it where a '/' is.
 bool IsBelow(std::string_view path, std::string_view prefix) {
@@ -29,17 +34,17 @@ bool IsBelow(std::string_view path, std::string_view prefix) {
 absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callback& config) {
   CallbackPolicy policy;
   policy.header_ = config.header();
-  CallbackSpec& spec = policy.spec_;
-  spec.cluster = config.cluster();
-  spec.authority = config.cluster();
-  spec.path = config.path().empty() ? "/" : config.path();
-  spec.secret_file = config.secret_file();
+  store::v1::CallbackSpec& spec = policy.spec_;
+  spec.set_cluster(config.cluster());
+  spec.set_authority(config.cluster());
+  spec.set_path(config.path().empty() ? "/" : config.path());
+  spec.set_secret_file(config.secret_file());
   const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
-  spec.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
-  spec.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
-  spec.retry.max_interval = config::ToAbslDuration(back_off.max_interval());
-  spec.timeout = config::ToAbslDuration(config.timeout());
-  spec.expires_after = config::ToAbslDuration(config.expires_after());
+  spec.set_num_retries(config.retry_policy().num_retries());
+  spec.set_base_interval_ms(Millis(back_off.base_interval()));
+  spec.set_max_interval_ms(Millis(back_off.max_interval()));
+  spec.set_timeout_ms(Millis(config.timeout()));
+  spec.set_expires_after_ms(Millis(config.expires_after()));
   for (const config::v1::CallbackTarget& target : config.allowed_targets()) {
     AllowedTarget& allowed = policy.allowed_.emplace_back();
     const char* error = http::ParseHttpAuthority(target.authority(), &allowed.authority);
@@ -57,7 +62,8 @@ absl::StatusOr<CallbackPolicy> CallbackPolicy::Compile(const config::v1::Callbac
   return policy;
 }
 
-absl::StatusOr<std::optional<CallbackSpec>> CallbackPolicy::For(http::RequestHead& request) const {
+absl::StatusOr<std::optional<store::v1::CallbackSpec>> CallbackPolicy::For(
+    http::RequestHead& request) const {
   if (header_.empty()) return spec_;
   const size_t count = request.headers.Count(header_);
   if (count == 0) return std::nullopt;
@@ -76,10 +82,10 @@ absl::StatusOr<std::optional<CallbackSpec>> CallbackPolicy::For(http::RequestHea
         !IsBelow(url.path, allowed.prefix)) {
       continue;
     }
-    CallbackSpec spec = spec_;
-    spec.cluster = allowed.cluster;
-    spec.authority = url.port == 80 ? url.host : StrCat(url.host, ":", url.port);
-    spec.path = url.path_and_query();
+    store::v1::CallbackSpec spec = spec_;
+    spec.set_cluster(allowed.cluster);
+    spec.set_authority(url.port == 80 ? url.host : StrCat(url.host, ":", url.port));
+    spec.set_path(url.path_and_query());
     return spec;
   }
   return absl::InvalidArgumentError(StrCat(
@@ -92,8 +98,9 @@ absl::StatusOr<std::optional<CallbackSpec>> CallbackPolicy::For(http::RequestHea
 std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& operation) {
   if (operation.deliveries.size() != 1) return std::nullopt;
   const delivery::DeliveryView& ended = operation.deliveries[0];
-  const std::optional<CallbackSpec> spec = DecodeAttemptSpec(ended.extra).callback;
-  if (!spec) return std::nullopt;
+  const store::v1::AttemptSpec attempt_spec = DecodeAttemptSpec(ended.extra);
+  if (!attempt_spec.has_callback()) return std::nullopt;
+  const store::v1::CallbackSpec& spec = attempt_spec.callback();
   const std::string type = StrCat("operation.", StateOf(operation));
   // Standard Webhooks, "Payload structure": type, time of the event, and the data beside them.
   nlohmann::ordered_json json;
@@ -105,23 +112,25 @@ std::optional<delivery::AcceptRequest> CallbackOf(const delivery::MessageView& o
   request.message.kind = delivery::MessageKind::kCallback;
   request.message.topic = type;
   request.message.method = "POST";
-  request.message.path_and_query = spec->path;
-  request.message.authority = spec->authority;
+  request.message.path_and_query = spec.path();
+  request.message.authority = spec.authority();
   request.message.body = ToText(json);
-  request.expires_after = spec->expires_after;
+  request.expires_after = absl::Milliseconds(spec.expires_after_ms());
   delivery::NewDelivery& delivery = request.deliveries.emplace_back();
-  delivery.target = delivery::CallbackTarget(ended.target.name, spec->cluster);
-  delivery.cluster = spec->cluster;
-  delivery.spec.retry = spec->retry;
-  delivery.spec.attempt_timeout = spec->timeout;
-  delivery.spec.retention = spec->retention;
-  delivery.spec.dead_letter_retention = spec->retention;
+  delivery.target = delivery::CallbackTarget(ended.target.name, spec.cluster());
+  delivery.cluster = spec.cluster();
+  delivery.spec.retry.num_retries = static_cast<int>(spec.num_retries());
+  delivery.spec.retry.base_interval = absl::Milliseconds(spec.base_interval_ms());
+  delivery.spec.retry.max_interval = absl::Milliseconds(spec.max_interval_ms());
+  delivery.spec.attempt_timeout = absl::Milliseconds(spec.timeout_ms());
+  delivery.spec.retention = absl::Milliseconds(spec.retention_ms());
+  delivery.spec.dead_letter_retention = absl::Milliseconds(spec.retention_ms());
   delivery.spec.concurrency = kConcurrency;
-  AttemptSpec attempt;
-  attempt.path = spec->path;
-  attempt.authority = spec->authority;
-  attempt.secret_file = spec->secret_file;
-  delivery.spec.extra = Encode(attempt);
+  store::v1::AttemptSpec attempt;
+  attempt.set_path(spec.path());
+  attempt.set_authority(spec.authority());
+  attempt.set_secret_file(spec.secret_file());
+  delivery.spec.extra = attempt.SerializeAsString();
   return request;
 }
 

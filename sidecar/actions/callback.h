@@ -17,7 +17,7 @@
 #include "absl/time/time.h"
 #include "core/http/head.h"
 #include "core/http/url.h"
-#include "sidecar/actions/attempt_spec.h"
+#include "pillion/store/v1/attempt_spec.pb.h"
 #include "sidecar/delivery/requests.h"
 
 namespace pillion::config::v1 {
@@ -36,7 +36,7 @@ class CallbackPolicy {
   // Where the end of this call's operation is to be announced; nothing: nowhere, as the caller
   // names no place. Takes the caller's header from the request. Errors (InvalidArgument), with what
   // to do about it: the header is no http:// URL, or not that of an allowed target.
-  absl::StatusOr<std::optional<CallbackSpec>> For(http::RequestHead& request) const;
+  absl::StatusOr<std::optional<store::v1::CallbackSpec>> For(http::RequestHead& request) const;
 
  private:
   struct AllowedTarget {
@@ -46,8 +46,8 @@ class CallbackPolicy {
     std::string name;  // for errors
   };
 
-  std::string header_;  // empty: the target is fixed
-  CallbackSpec spec_;   // of a fixed target all, else what the caller does not choose
+  std::string header_;            // empty: the target is fixed
+  store::v1::CallbackSpec spec_;  // of a fixed target all, else what the caller does not choose
   std::vector<AllowedTarget> allowed_;
 };
 

@@ -191,7 +191,7 @@ class StatusRequest {
     const std::string result = StrCat(kOperations, id_, kResult);
     if (!view.final()) {
       head.headers.AddCopy(HeaderId::kRetryAfter, RetryAfter(NextLook(view, absl::Now())));
-    } else if (operation_ && DecodeAttemptSpec(view.deliveries[0].extra).redirect_when_done) {
+    } else if (operation_ && DecodeAttemptSpec(view.deliveries[0].extra).redirect_when_done()) {
       head.status = 303;
       head.headers.Add(HeaderId::kLocation, result);
     }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,18 +23,8 @@ enum class AttemptFailure : uint8_t {
 
 class RetryOn {
  public:
-  RetryOn() = default;
-  // `conditions` is a list separated by commas. Errors (InvalidArgument): an unknown name.
-  static absl::StatusOr<RetryOn> Parse(std::string_view conditions,
-                                       std::vector<uint32_t> status_codes);
-
-  // `idempotent`: whether the request's method is (RFC 9110 section 9.2.2). A stale connection is
-  // hard to tell from an upstream that died over the request, so `refused-stream` alone repeats
-  // only those.
-  bool Matches(AttemptFailure failure, bool idempotent) const;
-  bool Matches(int status) const;
-
- private:
+  // The conditions. Their numbers are stored with deliveries (pillion.store.v1.AttemptSpec): they
+  // never change their meaning.
   enum Bit : uint32_t {
     k5xx = 1,
     kGatewayError = 2,
@@ -44,6 +35,21 @@ class RetryOn {
     kRetriableStatusCodes = 64,
   };
 
+  RetryOn() = default;
+  RetryOn(uint32_t bits, std::vector<uint32_t> status_codes)
+      : bits_(bits), status_codes_(std::move(status_codes)) {}
+  // `conditions` is a list separated by commas. Errors (InvalidArgument): an unknown name.
+  static absl::StatusOr<RetryOn> Parse(std::string_view conditions,
+                                       std::vector<uint32_t> status_codes);
+
+  // `idempotent`: whether the request's method is (RFC 9110 section 9.2.2). A stale connection is
+  // hard to tell from an upstream that died over the request, so `refused-stream` alone repeats
+  // only those.
+  bool Matches(AttemptFailure failure, bool idempotent) const;
+  bool Matches(int status) const;
+  uint32_t bits() const { return bits_; }  // of Bit
+
+ private:
   uint32_t bits_ = 0;
   std::vector<uint32_t> status_codes_;
 };

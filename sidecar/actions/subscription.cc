@@ -2,16 +2,16 @@
 
 #include "core/config/units.h"
 #include "pillion/config/v1/policy.pb.h"
-#include "sidecar/actions/attempt_spec.h"
+#include "pillion/store/v1/attempt_spec.pb.h"
 
 namespace pillion::sidecar {
 
 std::unique_ptr<const SubscriptionConfig> CompileSubscription(
     const config::v1::Subscription& config, const config::v1::EmbeddedBroker& broker) {
-  AttemptSpec attempt;
-  attempt.path = config.path();
-  attempt.structured = config.content_mode() == config::v1::Subscription::STRUCTURED;
-  attempt.payload = config.payload() == config::v1::FULL;
+  store::v1::AttemptSpec attempt;
+  attempt.set_path(config.path());
+  attempt.set_structured(config.content_mode() == config::v1::Subscription::STRUCTURED);
+  attempt.set_without_payload(config.payload() != config::v1::FULL);
 
   delivery::NewDelivery delivery;
   delivery.target = {delivery::TargetKind::kSubscription, config.name()};
@@ -19,7 +19,7 @@ std::unique_ptr<const SubscriptionConfig> CompileSubscription(
   delivery.max_backlog = {static_cast<int64_t>(config.max_pending()),
                           static_cast<int64_t>(config.max_pending_bytes())};
   delivery::DeliverySpec& spec = delivery.spec;
-  spec.extra = Encode(attempt);
+  spec.extra = attempt.SerializeAsString();
   const config::v1::RetryBackOff& back_off = config.retry_policy().retry_back_off();
   spec.retry.num_retries = static_cast<int>(config.retry_policy().num_retries());
   spec.retry.base_interval = config::ToAbslDuration(back_off.base_interval());
