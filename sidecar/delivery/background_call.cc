@@ -1,5 +1,6 @@
 #include "sidecar/delivery/background_call.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@ namespace pillion::delivery {
 namespace {
 
 constexpr int kNice = 10;
+// Of a few microseconds each.
+constexpr int kPiecesAtOnce = 10;
 
 }  // namespace
 
@@ -39,6 +42,7 @@ absl::Status BackgroundCall::Open() {
 void BackgroundCall::Start(Call call) {
   assert(thread_.joinable() && !started_);
   started_ = true;
+  hurried_.store(false, std::memory_order_relaxed);
   const std::lock_guard<std::mutex> lock(mutex_);
   call_ = std::move(call);
   done_ = false;
@@ -53,9 +57,17 @@ bool BackgroundCall::done() const {
 absl::Status BackgroundCall::Finish() {
   assert(started_);
   started_ = false;
+  Hurry();
   std::unique_lock<std::mutex> lock(mutex_);
   changed_.wait(lock, [this] { return done_; });
   return std::move(result_);
+}
+
+// A lower priority alone does not do: Linux leaves a thread the processor for a few milliseconds,
+// whoever comes to wait for it, and does not look for another one that is idle while most are busy.
+void BackgroundCall::GiveWay() {
+  if (++pieces_ % kPiecesAtOnce != 0 || hurried_.load(std::memory_order_relaxed)) return;
+  sched_yield();
 }
 
 void BackgroundCall::Run() {

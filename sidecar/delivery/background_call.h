@@ -1,8 +1,10 @@
 // One call at a time on a thread of its own, for what takes long while its caller has other work.
-// Internal to the store. Its functions are for one thread.
+// It gives way to everybody else until the caller needs its end. Internal to the store. Its
+// functions are for one thread, but for GiveWay().
 #ifndef PILLION_SIDECAR_DELIVERY_BACKGROUND_CALL_H_
 #define PILLION_SIDECAR_DELIVERY_BACKGROUND_CALL_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -27,13 +29,21 @@ class BackgroundCall {
   bool started() const { return started_; }
   // Whether Finish() would not wait.
   bool done() const;
-  // Waits, and returns what the call has returned. REQUIRES: started().
+  // The end of the call under way is needed soon.
+  void Hurry() { hurried_.store(true, std::memory_order_relaxed); }
+  // Hurries, waits, and returns what the call has returned. REQUIRES: started().
   absl::Status Finish();
+
+  // For the call, each time that it has done a few microseconds' work: lets other threads have the
+  // processor if they wait for it, unless the call's end is needed.
+  void GiveWay();
 
  private:
   void Run();
 
   bool started_ = false;
+  std::atomic<bool> hurried_ = false;
+  unsigned pieces_ = 0;  // of work; of thread_
   std::thread thread_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

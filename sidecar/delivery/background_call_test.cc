@@ -1,9 +1,22 @@
 #include "sidecar/delivery/background_call.h"
 
+#include <sched.h>
+
+#include <atomic>
 #include <future>
 #include <thread>
 
 #include "gtest/gtest.h"
+
+namespace {
+std::atomic<int> yields = 0;
+}  // namespace
+
+// Instead of the C library's.
+int sched_yield() noexcept {
+  ++yields;
+  return 0;
+}
 
 namespace pillion::delivery {
 namespace {
@@ -56,6 +69,30 @@ TEST(BackgroundCall, ItsEndWaitsForTheCallUnderWay) {
   }
   EXPECT_TRUE(ended);
   other.join();
+}
+
+TEST(BackgroundCall, GivesWayUntilItsEndIsNeeded) {
+  BackgroundCall background;
+  ASSERT_TRUE(background.Open().ok());
+  for (int call = 0; call < 2; ++call) {
+    std::promise<void> has_given_way;
+    std::promise<void> hurried;
+    yields = 0;
+    background.Start([&] {
+      for (int i = 0; i < 1000; ++i) background.GiveWay();
+      has_given_way.set_value();
+      hurried.get_future().wait();
+      for (int i = 0; i < 1000; ++i) background.GiveWay();
+      return absl::OkStatus();
+    });
+    has_given_way.get_future().wait();
+    const int before = yields;
+    EXPECT_GT(before, 0);
+    background.Hurry();
+    hurried.set_value();
+    EXPECT_TRUE(background.Finish().ok());
+    EXPECT_EQ(yields, before);
+  }
 }
 
 }  // namespace

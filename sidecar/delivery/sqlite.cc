@@ -119,11 +119,13 @@ absl::Status Database::Error(int code) const {
   }
 }
 
-absl::Status Database::ExecuteDeferred(StatementLog& log) {
-  const absl::Status status = log.ExecuteDeferred([this](const LoggedStatement& logged) {
+absl::Status Database::ExecuteDeferred(StatementLog& log, absl::FunctionRef<void()> after_each) {
+  const absl::Status status = log.ExecuteDeferred([&](const LoggedStatement& logged) {
     Query query = Query::AsItIs(*this, logged.prepared);
     query.BindAll(logged.values, /*copy=*/false);
-    return query.Run();
+    absl::Status executed = query.Run();
+    after_each();
+    return executed;
   });
   failed_ = failed_ || !status.ok();
   // To be told of what is too large, its caller would have to be here yet.

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -46,8 +47,10 @@ class Database {
   void StartLog(StatementLog* log) { log_ = log; }
   void StopLog() { log_ = nullptr; }
   bool logging() const { return log_ != nullptr; }
-  // What the log has. After an error it has nothing of it any more: TakeFailed().
-  absl::Status ExecuteDeferred(StatementLog& log);
+  // What the log has; calls `after_each` of it. After an error it has nothing of it any more:
+  // TakeFailed().
+  absl::Status ExecuteDeferred(
+      StatementLog& log, absl::FunctionRef<void()> after_each = [] {});
   // Called before a statement is used that is not deferred; if it fails, so does that.
   void set_before_use(std::function<absl::Status()> call) { before_use_ = std::move(call); }
   bool failed() const { return failed_; }

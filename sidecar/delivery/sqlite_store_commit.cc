@@ -120,6 +120,7 @@ absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) 
   sync_at_ = journal_.synced() ? absl::InfiniteFuture() : std::min(sync_at_, now + kSyncAfter);
   const bool half_full = journal_.present_bytes() > kJournalBytes / 2;
   settle_at_ = std::min(settle_at_, half_full ? now : now + kSettleAfter);
+  if (half_full && settling_.started()) settling_.Hurry();
   return absl::OkStatus();
 }
 
@@ -136,7 +137,7 @@ absl::Status SqliteStore::StartSettling(absl::Time now) {
   settle_at_ = absl::InfiniteFuture();
   look_at_ = now + kLookAfter;
   settling_.Start([this, deferred, generation]() -> absl::Status {
-    PILLION_RETURN_IF_ERROR(database_.ExecuteDeferred(*deferred));
+    PILLION_RETURN_IF_ERROR(database_.ExecuteDeferred(*deferred, [this] { settling_.GiveWay(); }));
     return CommitGeneration(generation);
   });
   return absl::OkStatus();
