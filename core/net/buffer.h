@@ -17,7 +17,7 @@ namespace pillion::net {
 class Buffer {
  public:
   static constexpr size_t kSmallBlockSize = 2 * 1024;  // most heads
-  static constexpr size_t kBlockSize = 16 * 1024;
+  static constexpr size_t kBlockSize = 16 * 1024;      // all but large bodies
   static constexpr size_t kBulkBlockSize = 68 * 1024;  // 64 KiB of a body, and a head before it
 
   Buffer() = default;
@@ -58,11 +58,11 @@ class Buffer {
     Produce(bytes.size());
   }
 
-  // Takes the `n` bytes that a block of TakeBlock() begins with: copies few into a small block, so
-  // that what many connections hold stays in the processor's caches, and keeps the block of many.
-  // Returns whether it did; else it is still the caller's. REQUIRES: empty(), and a capacity of one
-  // of the sizes above.
-  bool Adopt(char* block, size_t n);
+  // Takes the `n` bytes that a block of TakeBlock() begins with. Few it copies, if need be into a
+  // small block, so that what many connections hold stays in the processor's caches. Of many it
+  // keeps the block, and returns true; otherwise that is still the caller's. REQUIRES: empty(), and
+  // a capacity of one of the sizes above.
+  [[nodiscard]] bool Adopt(char* block, size_t n);
 
   // Memory of `capacity` bytes, from this thread's pool if that is one of the sizes above, for who
   // fills it without a Buffer.

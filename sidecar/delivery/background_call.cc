@@ -13,7 +13,7 @@
 namespace pillion::delivery {
 namespace {
 
-constexpr int kNice = 10;
+constexpr int kNice = 5;
 // Of a few microseconds each.
 constexpr int kPiecesAtOnce = 10;
 
@@ -21,6 +21,7 @@ constexpr int kPiecesAtOnce = 10;
 
 BackgroundCall::~BackgroundCall() {
   if (!thread_.joinable()) return;
+  Hurry();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;

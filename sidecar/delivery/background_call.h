@@ -1,6 +1,6 @@
 // One call at a time on a thread of its own, for what takes long while its caller has other work.
-// It gives way to everybody else until the caller needs its end. Internal to the store. Its
-// functions are for one thread, but for GiveWay().
+// It has a lower priority, and where it says GiveWay(), gives way to everybody else until the
+// caller needs its end. Internal to the store. Its functions are for one thread, but for GiveWay().
 #ifndef PILLION_SIDECAR_DELIVERY_BACKGROUND_CALL_H_
 #define PILLION_SIDECAR_DELIVERY_BACKGROUND_CALL_H_
 
@@ -19,7 +19,7 @@ class BackgroundCall {
   using Call = std::function<absl::Status()>;
 
   BackgroundCall() = default;
-  ~BackgroundCall();  // waits for the call under way
+  ~BackgroundCall();  // hurries the call under way, and waits for it
 
   // Makes the thread. ResourceExhausted: the system has none left.
   absl::Status Open();
@@ -29,7 +29,7 @@ class BackgroundCall {
   bool started() const { return started_; }
   // Whether Finish() would not wait.
   bool done() const;
-  // The end of the call under way is needed soon.
+  // The end of the call under way is needed soon: it does not give way any more.
   void Hurry() { hurried_.store(true, std::memory_order_relaxed); }
   // Hurries, waits, and returns what the call has returned. REQUIRES: started().
   absl::Status Finish();

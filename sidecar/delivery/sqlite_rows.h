@@ -18,11 +18,12 @@ inline constexpr int kHeldState = -1;
 int StateNumber(Placement placement);
 
 // A delivery (as d) with its target (as t) and its message (as m), then that.
-#define PILLION_DELIVERY_COLUMNS                                                              \
-  "d.seq, coalesce(d.id, m.id), t.kind, t.name, d.cluster, d.ordering_key, d.state, d.attempts, d.due_at,"    \
-  " d.started_at, d.finished_at, d.reason, d.last_status, d.last_error, d.num_retries, "      \
-  "d.base_interval,"                                                                          \
-  " d.max_interval, d.attempt_timeout, d.retention, d.dead_letter_retention, d.concurrency, " \
+#define PILLION_DELIVERY_COLUMNS                                                                  \
+  "d.seq, coalesce(d.id, m.id), t.kind, t.name, d.cluster, d.ordering_key, d.state, d.attempts, " \
+  "d.due_at,"                                                                                     \
+  " d.started_at, d.finished_at, d.reason, d.last_status, d.last_error, d.num_retries, "          \
+  "d.base_interval,"                                                                              \
+  " d.max_interval, d.attempt_timeout, d.retention, d.dead_letter_retention, d.concurrency, "     \
   "d.callback, d.resume IS NOT NULL, d.percent_complete, d.extra, d.bytes"
 #define PILLION_SUMMARY_COLUMNS                                                               \
   "m.seq, m.id, m.kind, m.topic, m.method, m.path, m.authority, m.created_at, m.expires_at, " \

@@ -17,8 +17,8 @@ namespace {
 // "Piln" in PRAGMA application_id: tells our files from those of other programs.
 constexpr int kApplicationId = 0x50696c6e;
 
-// What was released is not changed any more: what is new becomes a step that brings the older
-// version's file to the newer.
+// Nothing was released yet, so an older version's file is refused. Once something was, these stay
+// as they are, and what is new becomes a step that brings the older version's file to the newer.
 //
 // Instants are milliseconds since 1970, durations milliseconds. A message and its deliveries are
 // numbered from one sequence: a message with the number s has deliveries s+1 ... last_delivery, an
@@ -191,9 +191,11 @@ absl::Status CheckSchema(Database& database, Replay replay) {
   if (version != kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         "store ", database.path(), ": has schema version ", version,
-        ", and this program knows version ", kSchemaVersion, " only; start the ",
-        version > kSchemaVersion ? "newer" : "older",
-        " program that wrote it, and let it deliver what is in there, or set another store path"));
+        ", and this program knows version ", kSchemaVersion, " only; ",
+        version > kSchemaVersion
+            ? "start the newer program that wrote it, or set another store path"
+            : "let the older program that wrote it deliver what is in there, then move all files "
+              "deliveries.* away (the results and dead letters in them are not taken over)"));
   }
   return ReplayJournal(database, replay);
 }

@@ -105,15 +105,18 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
     if (has_records) return NoDatabase(journal_path);
   }
   const auto replay = [&](Database& database, uint64_t generation) -> absl::StatusOr<uint64_t> {
-    if (is_missing) {
-      unlink(journal_path.c_str());
-      return NoJournal(journal_path);
-    }
+    if (is_missing) return NoJournal(journal_path);
     PILLION_RETURN_IF_ERROR(journal.Read(
         generation, [&](std::string_view record) { return Repeat(database, record); }));
     return journal.generation();
   };
-  PILLION_ASSIGN_OR_RETURN(Database database, OpenDeliveryDatabase(database_path, replay));
+  absl::StatusOr<Database> opened = OpenDeliveryDatabase(database_path, replay);
+  if (!opened.ok()) {
+    // Or the next start would not know that it was missing.
+    if (is_missing) unlink(journal_path.c_str());
+    return opened.status();
+  }
+  Database database = *std::move(opened);
   PILLION_ASSIGN_OR_RETURN(const uint64_t generation, JournalGeneration(database));
   SyncDirectory(directory);
   PILLION_ASSIGN_OR_RETURN(
@@ -200,6 +203,7 @@ absl::StatusOr<InsertedDelivery> SqliteStore::InsertDelivery(RowId message_row, 
   Query query(database_, statements_->insert_delivery);
   query.Int(inserted.ref.row).Int(ordinal);
   if (ordinal == 0) {
+    assert(id == message.id);
     query.Null();
   } else {
     query.Text(id);
