@@ -85,13 +85,21 @@ void ExpectRefused(const std::string& directory, absl::StatusCode code, const st
 }
 
 TEST(SqliteJournal, MissesItsDatabase) {
-  const std::string directory = NewDirectory();
-  InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "old").ok()); });
-  std::filesystem::remove(directory + "/deliveries.db");
-  std::filesystem::remove(directory + "/deliveries.db-wal");
-  ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "there is no database");
-  std::filesystem::remove(directory + "/deliveries.journal");
-  EXPECT_FALSE(Has(*Open(directory), "old"));
+  for (const bool killed : {true, false}) {
+    const std::string directory = NewDirectory();
+    if (killed) {
+      InKilledProcess([&] { ASSERT_TRUE(Accept(*Open(directory).release(), "old").ok()); });
+    } else {
+      ASSERT_TRUE(Accept(*Open(directory), "old").ok());
+    }
+    std::filesystem::resize_file(directory + "/deliveries.db", 0);
+    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing or empty");
+    std::filesystem::remove(directory + "/deliveries.db");
+    std::filesystem::remove(directory + "/deliveries.db-wal");
+    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing or empty");
+    std::filesystem::remove(directory + "/deliveries.journal");
+    EXPECT_FALSE(Has(*Open(directory), "old"));
+  }
 }
 
 TEST(SqliteJournal, MissesWhatTheDatabaseHadBefore) {

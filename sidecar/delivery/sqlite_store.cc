@@ -40,6 +40,10 @@ absl::Status MakeDirectory(const std::filesystem::path& directory, mode_t mode) 
     PILLION_RETURN_IF_ERROR(MakeDirectory(directory.parent_path(), 0777));
   }
   if (mkdir(directory.c_str(), mode) != 0) {
+    if (errno == EEXIST) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(directory.native(), " is a file; move it away, or set another store.path"));
+    }
     return absl::PermissionDeniedError(absl::StrCat("the directory ", directory.native(),
                                                     " cannot be created (", std::strerror(errno),
                                                     "); create it, or set another store.path"));
@@ -61,7 +65,7 @@ absl::Status CreateDirectory(const std::string& name) {
 absl::Status NoDatabase(const std::string& journal) {
   return absl::FailedPreconditionError(absl::StrCat(
       "store ", journal,
-      ": has what was accepted last, and there is no database; put deliveries.db and "
+      ": has what was accepted last, and the database is missing or empty; put deliveries.db and "
       "deliveries.db-wal back, or move this file away, too, to start with an empty store"));
 }
 
@@ -100,7 +104,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   const bool is_missing = !std::filesystem::exists(journal_path, error);
   PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
   const std::string database_path = absl::StrCat(directory, "/deliveries.db");
-  if (!std::filesystem::exists(database_path, error)) {
+  // What has a journal had tables, too: SQLite would take an empty file for a new database.
+  const auto database_bytes = std::filesystem::file_size(database_path, error);
+  if (error || database_bytes == 0) {
     PILLION_ASSIGN_OR_RETURN(const bool has_records, journal.HasRecords());
     if (has_records) return NoDatabase(journal_path);
   }

@@ -236,13 +236,23 @@ TEST(SqliteStore, SaysSoWhenAnSqliteShellHasLockedIt) {
               AllOf(HasSubstr(DatabaseIn(directory)), HasSubstr("locked by another process")));
 }
 
-TEST(SqliteStore, SaysSoWhenTheDirectoryCannotBe) {
+TEST(SqliteStore, SaysSoWhenAFileIsInItsPlace) {
   const std::string file = NewDirectory() + "/file";
   WriteFile(file, "x");
-  const auto store = SqliteStore::Open(file + "/store");
+  for (const std::string& directory : {file, file + "/store"}) {
+    const auto store = SqliteStore::Open(directory);
+    EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(store.status().message()),
+                AllOf(HasSubstr("store " + directory), HasSubstr("/file is a file"),
+                      HasSubstr("set another store.path")));
+  }
+}
+
+TEST(SqliteStore, SaysSoWhenTheDirectoryCannotBeMade) {
+  const auto store = SqliteStore::Open("/proc/store");
   EXPECT_EQ(store.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(std::string(store.status().message()),
-              AllOf(HasSubstr(file + "/store"), HasSubstr("set another store.path")));
+              AllOf(HasSubstr("/proc/store"), HasSubstr("set another store.path")));
 }
 
 }  // namespace

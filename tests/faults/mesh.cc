@@ -371,12 +371,13 @@ absl::StatusOr<SidecarRecord> Mesh::Close(size_t i) {
   SidecarRecord record;
   record.name = web.program.name();
   record.start = web.program.starts();
-  if (absl::Status listed = ListDeliveries(i, record); !listed.ok()) return listed;
+  // First, as a request that was just answered may still count as queued.
   const absl::StatusOr<harness::Response> page = Admin(i, "/stats/prometheus", kPatience);
   if (!page.ok()) return page.status();
   absl::StatusOr<std::map<std::string, double>> metrics = ParseMetrics(page->body);
   if (!metrics.ok()) return metrics.status();
   record.metrics = *std::move(metrics);
+  if (absl::Status listed = ListDeliveries(i, record); !listed.ok()) return listed;
   if (absl::Status ended = web.program.Terminate(); !ended.ok()) return ended;
   absl::StatusOr<StoreTotals> store = ReadStore(web.store + "/deliveries.db");
   if (!store.ok()) return store.status();
