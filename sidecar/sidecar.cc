@@ -370,8 +370,8 @@ void Sidecar::Shutdown() {
     _exit(1);
   }
   loop_->Post([this] {
-    kLog.Info("shutting down: no new calls; running ones may finish");
     StopDispatching();
+    kLog.Info("shutting down: no new calls; running ones may finish");
     drain_timer_ = std::make_unique<DrainTimer>(*this);
     drain_timer_->Arm(loop_->timers(), net::Clock::now() + ToChrono(bootstrap_.drain_timeout()));
     Drain();
