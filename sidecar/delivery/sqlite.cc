@@ -2,9 +2,11 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "sidecar/delivery/statement_log.h"
@@ -12,6 +14,8 @@
 
 namespace pillion::delivery {
 namespace {
+
+constexpr size_t kRowsTogether = 16;
 
 bool MeansDiskFull(int code, int system_error) {
   if ((code & 0xff) == SQLITE_FULL) return true;
@@ -119,14 +123,71 @@ absl::Status Database::Error(int code) const {
   }
 }
 
+// Executes what is deferred, and the rows of equal insertions together: to begin and end a
+// statement costs SQLite more than to insert a small row.
+class DeferredExecutions {
+ public:
+  explicit DeferredExecutions(Database& database) : database_(database) {}
+
+  absl::Status Execute(const LoggedStatement& logged) {
+    const Statement& statement = *logged.statement;
+    if (statement.order_ == Statement::Order::kRowsTogether) return AddRow(statement, logged);
+    if (statement.order_ == Statement::Order::kKept) PILLION_RETURN_IF_ERROR(InsertRows());
+    return Run(statement.statement_, logged.values);
+  }
+
+  // Those that wait for others.
+  absl::Status InsertRows() {
+    for (Rows& rows : waiting_) {
+      const size_t width = rows.count == 0 ? 0 : rows.values.size() / rows.count;
+      for (size_t row = 0; row < rows.count; ++row) {
+        PILLION_RETURN_IF_ERROR(Run(rows.statement->statement_,
+                                    absl::MakeConstSpan(rows.values).subspan(row * width, width)));
+      }
+      rows.count = 0;
+      rows.values.clear();
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Rows {
+    const Statement* statement;
+    size_t count = 0;
+    std::vector<LoggedValue> values;  // of one after the other
+  };
+
+  absl::Status AddRow(const Statement& statement, const LoggedStatement& logged) {
+    auto rows = std::find_if(waiting_.begin(), waiting_.end(), [&statement](const Rows& waiting) {
+      return waiting.statement == &statement;
+    });
+    if (rows == waiting_.end()) rows = waiting_.insert(rows, Rows{&statement, 0, {}});
+    rows->values.insert(rows->values.end(), logged.values.begin(), logged.values.end());
+    if (++rows->count < kRowsTogether) return absl::OkStatus();
+    absl::Status inserted = Run(statement.with_rows_together_, rows->values);
+    rows->count = 0;
+    rows->values.clear();
+    return inserted;
+  }
+
+  absl::Status Run(const Statement::Prepared& prepared, absl::Span<const LoggedValue> values) {
+    Query query = Query::AsItIs(database_, prepared.get());
+    query.BindAll(values, /*copy=*/false);
+    return query.Run();
+  }
+
+  Database& database_;
+  std::vector<Rows> waiting_;
+};
+
 absl::Status Database::ExecuteDeferred(StatementLog& log, absl::FunctionRef<void()> after_each) {
-  const absl::Status status = log.ExecuteDeferred([&](const LoggedStatement& logged) {
-    Query query = Query::AsItIs(*this, logged.prepared);
-    query.BindAll(logged.values, /*copy=*/false);
-    absl::Status executed = query.Run();
+  DeferredExecutions executions(*this);
+  absl::Status status = log.ExecuteDeferred([&](const LoggedStatement& logged) {
+    absl::Status executed = executions.Execute(logged);
     after_each();
     return executed;
   });
+  if (status.ok()) status = executions.InsertRows();
   failed_ = failed_ || !status.ok();
   // To be told of what is too large, its caller would have to be here yet.
   return absl::IsOutOfRange(status) ? absl::InternalError(status.message()) : status;
@@ -134,14 +195,27 @@ absl::Status Database::ExecuteDeferred(StatementLog& log, absl::FunctionRef<void
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
-absl::Status Statement::Prepare(const Database& database, std::string_view sql) {
+absl::StatusOr<Statement::Prepared> Statement::PrepareOne(const Database& database,
+                                                          std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  statement_.reset(statement);
+  Prepared prepared(statement);
   if (code != SQLITE_OK) return database.Error(code);
-  if (sqlite3_stmt_readonly(statement) == 0) sql_ = sqlite3_sql(statement);
-  has_rows_ = sqlite3_column_count(statement) > 0;
+  return prepared;
+}
+
+absl::Status Statement::Prepare(const Database& database, std::string_view sql, Order order) {
+  PILLION_ASSIGN_OR_RETURN(statement_, PrepareOne(database, sql));
+  if (sqlite3_stmt_readonly(statement_.get()) == 0) sql_ = sqlite3_sql(statement_.get());
+  has_rows_ = sqlite3_column_count(statement_.get()) > 0;
+  order_ = order;
+  if (order != Order::kRowsTogether) return absl::OkStatus();
+  constexpr std::string_view kValues = " VALUES";
+  const std::string_view row = sql.substr(sql.find(kValues) + kValues.size());
+  std::string together(sql);
+  for (size_t rows = 1; rows < kRowsTogether; ++rows) together.append(", ").append(row);
+  PILLION_ASSIGN_OR_RETURN(with_rows_together_, PrepareOne(database, together));
   return absl::OkStatus();
 }
 
@@ -151,7 +225,7 @@ Query::Query(Database& database, const Statement& statement)
   deferred_ = log_ != nullptr && !statement.has_rows_ && !log_->overflowed();
   if (!deferred_ && database.before_use_) before_use_ = database.before_use_();
   if (!before_use_.ok()) log_ = nullptr;
-  if (log_ != nullptr) log_->Begin(statement.sql_, statement_);
+  if (log_ != nullptr) log_->Begin(statement.sql_, &statement);
 }
 
 Query::Query(Database& database, sqlite3_stmt* prepared)
@@ -182,7 +256,7 @@ void Query::StopDeferring() {
   }
 }
 
-void Query::BindAll(const std::vector<LoggedValue>& values, bool copy) {
+void Query::BindAll(absl::Span<const LoggedValue> values, bool copy) {
   for (const LoggedValue& value : values) {
     switch (value.tag) {
       case StatementLog::kInt:

@@ -14,12 +14,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -62,6 +62,7 @@ class Database {
 
  private:
   friend class Query;
+  friend class DeferredExecutions;
   struct Close {
     void operator()(sqlite3* handle) const;
   };
@@ -77,17 +78,32 @@ class Database {
 // A prepared statement, kept for the store's life.
 class Statement {
  public:
+  // When it is executed, if it is deferred.
+  enum class Order {
+    kKept,          // after all that came before it
+    kFree,          // before or after insertions with kRowsTogether: no table of theirs is in it
+    kRowsTogether,  // inserts a row; with those of other executions, as no other one with this
+                    // order has its table
+  };
+
   Statement() = default;
-  absl::Status Prepare(const Database& database, std::string_view sql);
+  absl::Status Prepare(const Database& database, std::string_view sql, Order order = Order::kKept);
 
  private:
   friend class Query;
+  friend class DeferredExecutions;
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+  static absl::StatusOr<Prepared> PrepareOne(const Database& database, std::string_view sql);
+
+  Prepared statement_;
   const char* sql_ = nullptr;  // null if it only reads
   bool has_rows_ = false;
+  Order order_ = Order::kKept;
+  Prepared with_rows_together_;
 };
 
 // One use of a Statement: bind in the order of the parameters, then Run() or Next(). The statement
@@ -110,7 +126,7 @@ class Query {
   Query& Time(absl::Time value);  // in milliseconds; InfiniteFuture is NULL
   Query& Null();
   // As a StatementLog has them; a copy, if they do not live as long.
-  void BindAll(const std::vector<LoggedValue>& values, bool copy);
+  void BindAll(absl::Span<const LoggedValue> values, bool copy);
 
   // For statements of which no row is needed, or only the first.
   absl::Status Run();

@@ -207,8 +207,6 @@ TEST(SqliteJournal, AReadThatFailsLosesNothing) {
   }
 }
 
-// As long as nobody waits for it.
-// Nobody reads, and nobody accepts.
 // The system says it once.
 TEST(SqliteJournal, ASyncThatHasFailedIsNotBelievedLater) {
   const auto store = Open(NewDirectory());
@@ -237,9 +235,6 @@ TEST(SqliteJournal, WhatTheStoreUsesIsKnownFromItsStart) {
   EXPECT_GT(*store->UsedBytes(), 1'000'000);
 }
 
-// A power cut may take the first record that was being written to the other half, and what is
-// accepted after the restart must not be taken for that.
-// What the journal has then: the generation that is being settled, and the next.
 TEST(SqliteJournal, WhatCouldNotBeSyncedIsNotThereAfterAKill) {
   const std::string directory = NewDirectory();
   InKilledProcess([&] {

@@ -29,18 +29,18 @@ TEST(SqliteSettling, IsSettledASecondLaterOrWhenItIsFullOrAtTheEnd) {
     const std::string large(SqliteStore::kJournalBytes, 'x');
     ASSERT_TRUE(Accept(*store, "large", Durability::kNow, large).ok());
     EXPECT_EQ(Settled(directory), 3);
-    // Half of it is full with the fifth.
-    const std::string tenth(SqliteStore::kJournalBytes / 10, 'x');
+    const std::string fifth(SqliteStore::kSettleBytes / 5, 'x');
     for (int i = 0; i < 4; ++i)
-      ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, tenth).ok());
+      ASSERT_TRUE(Accept(*store, std::to_string(i), Durability::kNow, fifth).ok());
     EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
-    ASSERT_TRUE(Accept(*store, "fifth", Durability::kNow, tenth).ok());
+    ASSERT_TRUE(Accept(*store, "fifth", Durability::kNow, fifth).ok());
     EXPECT_EQ(store->NextUpkeep(), kNow);
     ASSERT_TRUE(store->Upkeep(kNow).ok());
     ASSERT_TRUE(Accept(*store, "meanwhile").ok());
     WaitForSettling(*store);
     EXPECT_EQ(Settled(directory), 8);
     // Nobody called Upkeep().
+    const std::string tenth(SqliteStore::kJournalBytes / 10, 'x');
     for (int i = 0; i < 12; ++i)
       ASSERT_TRUE(Accept(*store, "more" + std::to_string(i), Durability::kNow, tenth).ok());
     WaitForSettling(*store);
@@ -144,6 +144,8 @@ TEST(SqliteSettling, WhatCannotBeSettledIsTriedOnceASecond) {
   EXPECT_EQ(store->NextUpkeep(), absl::InfiniteFuture());
 }
 
+// A power cut may take the first record that was being written to the other half, and what is
+// accepted after the restart must not be taken for that.
 TEST(SqliteSettling, ATornNextGenerationIsNotBegunAgain) {
   const std::string directory = NewDirectory();
   const std::string log = directory + "/deliveries.db-wal";
@@ -171,6 +173,23 @@ TEST(SqliteSettling, ATornNextGenerationIsNotBegunAgain) {
   const auto store = Open(directory);
   EXPECT_TRUE(Has(*store, "settled"));
   EXPECT_TRUE(Has(*store, "acknowledged"));
+}
+
+// Rows are inserted together if there are enough, and what changes them comes after them.
+TEST(SqliteSettling, ManyOrFewRowsAreThereAndAsTheyWereChanged) {
+  for (const int count : {1, 15, 16, 17, 40}) {
+    SCOPED_TRACE(count);
+    const auto store = Open(NewDirectory());
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(Accept(*store, std::to_string(i)).ok());
+    ASSERT_TRUE(store->Begin().ok());
+    ASSERT_TRUE(store->SetProgress(/*row=*/count, 50).ok());
+    ASSERT_TRUE(store->Commit(Durability::kNow, kNow).ok());
+    ASSERT_TRUE(Accept(*store, "last").ok());
+    for (int i = 0; i < count; ++i) EXPECT_TRUE(Has(*store, std::to_string(i))) << i;
+    EXPECT_TRUE(Has(*store, "last"));
+    const auto changed = store->Find(std::to_string(count - 1));
+    EXPECT_EQ((*changed)->deliveries[0].view.percent_complete, 50);
+  }
 }
 
 TEST(SqliteSettling, AKillWhileItIsSettledLosesNothing) {

@@ -11,6 +11,7 @@ namespace {
 struct Source {
   Statement SqliteStatements::*statement;
   std::string_view sql;
+  Statement::Order order = Statement::Order::kKept;
 };
 
 using S = SqliteStatements;
@@ -33,7 +34,8 @@ constexpr Source kSources[] = {
      "target = target.id)"
      " FROM target WHERE pending > 0"},
     {&S::all_backlogs, "SELECT kind, name, pending, pending_bytes FROM target WHERE pending > 0"},
-    {&S::set_backlog, "UPDATE target SET pending = ?, pending_bytes = ? WHERE id = ?"},
+    {&S::set_backlog, "UPDATE target SET pending = ?, pending_bytes = ? WHERE id = ?",
+     Statement::Order::kFree},
     {&S::page_count, "PRAGMA page_count"},
     {&S::free_page_count, "PRAGMA freelist_count"},
 
@@ -46,7 +48,8 @@ constexpr Source kSources[] = {
      "forgotten,"
      " idempotency_scope, idempotency_key, fingerprint, topic, method, path, authority, "
      "attributes, headers, body)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     " VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+     Statement::Order::kRowsTogether},
     {&S::insert_delivery,
      "INSERT INTO delivery(seq, ordinal, id, target, cluster, ordering_key, state, attempts, "
      "due_at, deadline_at,"
@@ -54,7 +57,8 @@ constexpr Source kSources[] = {
      "base_interval,"
      " max_interval, attempt_timeout, retention, dead_letter_retention, concurrency, callback, "
      "extra, not_before, bytes)"
-     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+     Statement::Order::kRowsTogether},
     {&S::key_is_busy,
      "SELECT 1 FROM delivery WHERE ordering_key IS NOT NULL AND state <= 2 AND state >= 0 AND "
      "target = ? AND ordering_key = ?"
@@ -195,7 +199,7 @@ constexpr Source kSources[] = {
 
 absl::Status SqliteStatements::Prepare(const Database& database) {
   for (const Source& source : kSources) {
-    PILLION_RETURN_IF_ERROR((this->*source.statement).Prepare(database, source.sql));
+    PILLION_RETURN_IF_ERROR((this->*source.statement).Prepare(database, source.sql, source.order));
   }
   return absl::OkStatus();
 }

@@ -83,7 +83,8 @@ SqliteStore::SqliteStore(FileLock lock, Journal journal, Database database, size
       journal_(std::move(journal)),
       log_(max_log_bytes),
       database_(std::move(database)),
-      statements_(std::make_unique<SqliteStatements>()) {
+      statements_(std::make_unique<SqliteStatements>()),
+      settling_log_(max_log_bytes) {
   database_.set_before_use([this] { return CatchUp(); });
 }
 

@@ -4,8 +4,8 @@
 // A commit of SQLite writes every page that has changed, of each table and index; for a few small
 // messages that is many times their size. So a Commit() here writes the statements themselves to
 // the journal (`deliveries.journal`) and syncs that. SQLite executes them later (they are
-// *deferred*): before anything is read, or when the journal is *settled*, once half of it is full,
-// or a second later. In SQLite everything since then is one long transaction. To settle is to
+// *deferred*): before anything is read, or when the journal is *settled*, once a quarter of it is
+// full, or a second later. In SQLite everything since then is one long transaction. To settle is to
 // commit that (synchronous=FULL); a thread of its own does it, and meanwhile the journal's next
 // generation takes what is accepted. SQLite belongs to that thread then: who wants to read waits.
 //
@@ -43,8 +43,10 @@ class SqliteStore : public Store {
   // What SQLite can keep in one row.
   static constexpr int kMaxRowBytes = 1'000'000'000;
 
-  // Of one generation of the journal.
-  static constexpr size_t kJournalBytes = 1 << 20;
+  // What one generation of the journal can have.
+  static constexpr size_t kJournalBytes = 4 << 20;
+  // Is settled at once. What comes meanwhile has the rest of the room.
+  static constexpr size_t kSettleBytes = kJournalBytes / 4;
 
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
   // the cause and what to do: in use or locked (Unavailable), of a newer version or another
@@ -181,6 +183,7 @@ class SqliteStore : public Store {
   int64_t page_size_ = 0;      // bytes
   int64_t used_pages_ = 0;     // when they were last counted
   size_t settling_bytes_ = 0;  // that settling_ executes
+  StatementLog settling_log_;
   BackgroundCall settling_;
 };
 

@@ -15,6 +15,8 @@ namespace {
 // unnecessary.
 constexpr absl::Duration kSyncAfter = absl::Milliseconds(5);
 constexpr absl::Duration kSettleAfter = absl::Seconds(1);
+// With so much in the journal, what is being settled is in danger to end too late.
+constexpr size_t kHurryBytes = SqliteStore::kJournalBytes / 2;
 // So long nobody may know that settling has failed.
 constexpr absl::Duration kLookAfter = absl::Milliseconds(100);
 
@@ -118,9 +120,9 @@ absl::Status SqliteStore::WriteToJournal(Durability durability, absl::Time now) 
     return Settle();
   }
   sync_at_ = journal_.synced() ? absl::InfiniteFuture() : std::min(sync_at_, now + kSyncAfter);
-  const bool half_full = journal_.present_bytes() > kJournalBytes / 2;
-  settle_at_ = std::min(settle_at_, half_full ? now : now + kSettleAfter);
-  if (half_full && settling_.started()) settling_.Hurry();
+  const size_t present = journal_.present_bytes();
+  settle_at_ = std::min(settle_at_, present >= kSettleBytes ? now : now + kSettleAfter);
+  if (present > kHurryBytes && settling_.started()) settling_.Hurry();
   return absl::OkStatus();
 }
 
@@ -130,14 +132,15 @@ absl::Status SqliteStore::StartSettling(absl::Time now) {
   PILLION_RETURN_IF_ERROR(FinishSettling());
   PILLION_RETURN_IF_ERROR(EnterTransaction());
   PILLION_RETURN_IF_ERROR(UsedBytes().status());  // the last time before it ends
-  settling_bytes_ = log_.deferred_bytes();
-  auto deferred = std::make_shared<StatementLog>(log_.TakeDeferred());
+  log_.MoveDeferredTo(settling_log_);
   const uint64_t generation = journal_.generation();
   journal_.StartNext();
   settle_at_ = absl::InfiniteFuture();
   look_at_ = now + kLookAfter;
-  settling_.Start([this, deferred, generation]() -> absl::Status {
-    PILLION_RETURN_IF_ERROR(database_.ExecuteDeferred(*deferred, [this] { settling_.GiveWay(); }));
+  settling_bytes_ = settling_log_.deferred_bytes();
+  settling_.Start([this, generation]() -> absl::Status {
+    PILLION_RETURN_IF_ERROR(
+        database_.ExecuteDeferred(settling_log_, [this] { settling_.GiveWay(); }));
     return CommitGeneration(generation);
   });
   return absl::OkStatus();

@@ -10,6 +10,9 @@
 namespace pillion::delivery {
 namespace {
 
+// Of a log without anything: as much comes again, likely, and new memory costs more than old.
+constexpr size_t kMostSpareBytes = 4 << 20;
+
 absl::Status NotARecord() {
   return absl::DataLossError("the journal has a record that makes no sense");
 }
@@ -46,7 +49,7 @@ bool ConsumeValues(std::string_view& record, std::vector<LoggedValue>& values) {
   return false;
 }
 
-// `statements`: what has a `sql`, and perhaps a `prepared` statement.
+// `statements`: what has a `sql` and a `statement`.
 template <typename Statements>
 absl::Status ReadExecutions(const Statements& statements, std::string_view executions,
                             StatementLog::Execute execute) {
@@ -55,7 +58,7 @@ absl::Status ReadExecutions(const Statements& statements, std::string_view execu
     uint64_t number = 0;
     if (!ConsumeVarint(executions, number) || number >= statements.size()) return NotARecord();
     logged.sql = statements[number].sql;
-    logged.prepared = statements[number].prepared;
+    logged.statement = statements[number].statement;
     if (!ConsumeValues(executions, logged.values)) return NotARecord();
     PILLION_RETURN_IF_ERROR(execute(logged));
   }
@@ -64,13 +67,13 @@ absl::Status ReadExecutions(const Statements& statements, std::string_view execu
 
 }  // namespace
 
-void StatementLog::Begin(const char* sql, sqlite3_stmt* prepared) {
+void StatementLog::Begin(const char* sql, const Statement* statement) {
   assert(executions_.size() == kept_);
   if (overflowed_) return;
   const auto known = std::find_if(statements_.begin(), statements_.end(),
                                   [sql](const NotedStatement& noted) { return noted.sql == sql; });
   const auto number = known - statements_.begin();
-  if (known == statements_.end()) statements_.push_back({sql, prepared});
+  if (known == statements_.end()) statements_.push_back({sql, statement});
   AppendVarint(executions_, static_cast<uint64_t>(number));
   values_ = executions_.size();
 }
@@ -81,8 +84,8 @@ void StatementLog::Null() {
 
 void StatementLog::Int(int64_t value) {
   if (overflowed_) return;
-  executions_.push_back(kInt);
-  AppendVarint(executions_, static_cast<uint64_t>(value));
+  char bytes[1 + kMaxVarintBytes] = {kInt};
+  executions_.append(bytes, 1 + EncodeVarint(static_cast<uint64_t>(value), bytes + 1));
 }
 
 void StatementLog::Text(std::string_view value) { Bytes(kText, value); }
@@ -152,26 +155,24 @@ void StatementLog::Clear() {
   overflowed_ = false;
   statements_.clear();
   executions_.clear();
+  if (executions_.capacity() > kMostSpareBytes) executions_.shrink_to_fit();
   executed_ = 0;
   transaction_ = 0;
   kept_ = 0;
   values_ = 0;
 }
 
-StatementLog StatementLog::TakeDeferred() {
+void StatementLog::MoveDeferredTo(StatementLog& other) {
   assert(executed_ <= transaction_ && executions_.size() == kept_);
-  StatementLog taken(max_bytes_);
-  taken.statements_ = statements_;
-  taken.executions_ = std::exchange(executions_, executions_.substr(transaction_));
-  taken.executions_.resize(transaction_);
-  taken.executed_ = executed_;
-  taken.transaction_ = taken.kept_ = transaction_;
-  executed_ = 0;
-  kept_ -= transaction_;
-  transaction_ = 0;
+  other.Clear();
+  other.statements_ = statements_;
+  other.executions_.swap(executions_);
+  executions_.assign(other.executions_, transaction_);
+  other.executions_.resize(transaction_);
+  other.executed_ = std::exchange(executed_, 0);
+  other.kept_ = other.transaction_ = std::exchange(transaction_, 0);
+  kept_ = executions_.size();
   if (kept_ == 0) Clear();
-  executions_.reserve(taken.executions_.size());  // as much comes again, likely
-  return taken;
 }
 
 absl::Status ReadRecord(std::string_view record, StatementLog::Execute execute) {

@@ -23,10 +23,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
-struct sqlite3_stmt;
-
 namespace pillion::delivery {
 
+class Statement;
 struct LoggedValue;
 struct LoggedStatement;
 
@@ -39,9 +38,9 @@ class StatementLog {
   explicit StatementLog(size_t max_bytes) : max_bytes_(max_bytes) {}
 
   // An execution of a statement: its parameters follow, then Keep() or Drop(). Another may begin
-  // only then. `sql` and `prepared` must live until Clear(): statements are told apart by where
+  // only then. `sql` and `statement` must live until Clear(): statements are told apart by where
   // their text is.
-  void Begin(const char* sql, sqlite3_stmt* prepared);
+  void Begin(const char* sql, const Statement* statement);
   void Null();
   void Int(int64_t value);
   void Text(std::string_view value);
@@ -75,14 +74,14 @@ class StatementLog {
   void DropTransaction();
   // Forgets all of it, and what is deferred.
   void Clear();
-  // What is deferred of transactions that are over: it goes elsewhere. REQUIRES: nothing was
-  // executed in this one.
-  StatementLog TakeDeferred();
+  // What is deferred of transactions that are over, goes to `other`, which forgets what it had.
+  // REQUIRES: nothing was executed in this one.
+  void MoveDeferredTo(StatementLog& other);
 
  private:
   struct NotedStatement {
     const char* sql;
-    sqlite3_stmt* prepared;
+    const Statement* statement;
   };
 
   void Bytes(Tag tag, std::string_view value);
@@ -107,7 +106,7 @@ struct LoggedValue {
 
 struct LoggedStatement {
   std::string_view sql;
-  sqlite3_stmt* prepared = nullptr;  // as Begin() was told; null of a record
+  const Statement* statement = nullptr;  // as Begin() was told; null of a record
   std::vector<LoggedValue> values;
 };
 

@@ -159,7 +159,9 @@ TEST(StatementLog, GivesAwayWhatIsDeferredButNotOfThisTransaction) {
   Note(log, insert, 2, false);
   log.EndTransaction();
   Note(log, insert, 3, false);
-  StatementLog taken = log.TakeDeferred();
+  StatementLog taken(1000);
+  Note(taken, insert, 9, false);
+  log.MoveDeferredTo(taken);
   EXPECT_THAT(ExecuteDeferred(taken), ElementsAre("INSERT: 1", "INSERT: 2"));
   EXPECT_THAT(Read(RecordOf(log)), ElementsAre("INSERT: 3"));
   EXPECT_THAT(ExecuteDeferred(log), ElementsAre("INSERT: 3"));

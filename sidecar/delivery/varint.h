@@ -10,12 +10,19 @@
 
 namespace pillion::delivery {
 
-inline void AppendVarint(std::string& encoded, uint64_t number) {
-  char bytes[10];
+inline constexpr size_t kMaxVarintBytes = 10;
+
+// Returns how many bytes that are.
+inline size_t EncodeVarint(uint64_t number, char* bytes) {
   size_t size = 0;
   for (; number >= 0x80; number >>= 7) bytes[size++] = static_cast<char>(number | 0x80);
   bytes[size++] = static_cast<char>(number);
-  encoded.append(bytes, size);
+  return size;
+}
+
+inline void AppendVarint(std::string& encoded, uint64_t number) {
+  char bytes[kMaxVarintBytes];
+  encoded.append(bytes, EncodeVarint(number, bytes));
 }
 
 inline void AppendCounted(std::string& encoded, std::string_view text) {
