@@ -17,6 +17,9 @@
 namespace pillion::delivery {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
+
 void LimitFiles(rlim_t bytes) {
   signal(SIGXFSZ, SIG_IGN);
   const rlimit limit{bytes, RLIM_INFINITY};
@@ -79,8 +82,7 @@ void ExpectRefused(const std::string& directory, absl::StatusCode code, const st
     const absl::Status refused = SqliteStore::Open(directory).status();
     EXPECT_EQ(refused.code(), code);
     EXPECT_THAT(std::string(refused.message()),
-                testing::AllOf(testing::HasSubstr(directory + "/deliveries.journal"),
-                               testing::HasSubstr(why)));
+                testing::AllOf(HasSubstr(directory + "/deliveries.journal"), HasSubstr(why)));
   }
 }
 
@@ -258,6 +260,28 @@ TEST(SqliteJournal, WhoIsToldSomethingNowMayRelyOnWhatNobodyWaitedFor) {
   ASSERT_TRUE(store->Begin().ok());
   ASSERT_TRUE(store->Commit(Durability::kNow, kNow).ok());
   EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
+}
+
+TEST(SqliteJournal, AcceptsNothingWhileItsFilesAreGone) {
+  const std::string directory = NewDirectory();
+  const auto store = Open(directory);
+  ASSERT_TRUE(Accept(*store, "before").ok());
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+  ASSERT_TRUE(Has(*store, "before"));
+  for (const char* name : {"/deliveries.journal", "/deliveries.db"}) {
+    const std::string path = directory + name;
+    std::filesystem::rename(path, path + ".moved");
+    const absl::Status refused = Accept(*store, "refused");
+    EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(refused.message()),
+                AllOf(HasSubstr(path), HasSubstr("was deleted, moved or replaced"),
+                      HasSubstr("put it back, or restart the sidecar")));
+    std::ofstream(path) << "another";
+    EXPECT_FALSE(Accept(*store, "refused").ok());
+    std::filesystem::rename(path + ".moved", path);
+  }
+  EXPECT_TRUE(Accept(*store, "after").ok());
+  EXPECT_FALSE(Has(*store, "refused"));
 }
 
 TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {

@@ -62,6 +62,12 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
+// 0: there is no such file.
+uint64_t InodeOf(const std::string& path) {
+  struct stat status = {};
+  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 absl::Status NoDatabase(const std::string& journal) {
   return absl::FailedPreconditionError(absl::StrCat(
       "store ", journal,
@@ -136,6 +142,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   const size_t max_log_bytes = std::min(kJournalBytes, static_cast<size_t>(max_row_bytes) / 2);
   auto store = std::unique_ptr<SqliteStore>(
       new SqliteStore(std::move(lock), std::move(journal), std::move(database), max_log_bytes));
+  for (const std::string& path : {journal_path, database_path}) {
+    store->files_.push_back({path, InodeOf(path)});
+  }
   PILLION_RETURN_IF_ERROR(store->settling_.Open());
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
   store->next_row_ = last_row + 1;
@@ -143,6 +152,19 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   PILLION_RETURN_IF_ERROR(store->UsedBytes().status());
   PILLION_RETURN_IF_ERROR(store->ReadBacklogs());
   return store;
+}
+
+// Who deletes a file that is in use, takes with it what is written to it later, once the process
+// ends.
+absl::Status SqliteStore::CheckFiles() const {
+  for (const NamedFile& file : files_) {
+    if (InodeOf(file.path) == file.inode) continue;
+    return absl::UnavailableError(absl::StrCat(
+        "store ", file.path,
+        ": was deleted, moved or replaced while it was in use, and nothing can be accepted; put it "
+        "back, or restart the sidecar to go on with the files that are there now"));
+  }
+  return absl::OkStatus();
 }
 
 // --- Accepting ---

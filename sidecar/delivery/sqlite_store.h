@@ -19,6 +19,7 @@
 #ifndef PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
 #define PILLION_SIDECAR_DELIVERY_SQLITE_STORE_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -129,6 +130,7 @@ class SqliteStore : public Store {
   SqliteStore(FileLock lock, Journal journal, Database database, size_t max_log_bytes);
 
   // sqlite_store_commit.cc
+  absl::Status CheckFiles() const;
   absl::Status CatchUp();
   absl::Status EnterTransaction();
   void GiveUpTransaction();
@@ -161,7 +163,14 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<StoredMessage>> FindMessage(std::string_view id);
   absl::StatusOr<std::optional<StoredMessage>> FindDelivery(std::string_view id);
 
+  // A file that is in use, to be known again by its name.
+  struct NamedFile {
+    std::string path;
+    uint64_t inode = 0;
+  };
+
   FileLock lock_;
+  std::vector<NamedFile> files_;
   Journal journal_;
   StatementLog log_;   // of this transaction, and what is deferred
   Database database_;  // not while settling_

@@ -16,8 +16,8 @@
 //    back from an owner whose lease is over.
 //
 // Errors, of every function, with a message that names the store, the cause and what to do:
-//   ResourceExhausted: the disk is full.  Unavailable: input/output error, or locked by another
-//   process. DataLoss: the store is damaged.
+//   ResourceExhausted: the disk is full.  Unavailable: input/output error, locked by another
+//   process, or its files were moved away.  DataLoss: the store is damaged.
 // OutOfRange: what is to be stored is too large for this store; that one call has done nothing, and
 // the transaction goes on.
 // After any other error inside a transaction nothing of it is kept, and the caller must call
