@@ -12,7 +12,7 @@
 
 namespace pillion::delivery {
 
-inline constexpr int kSchemaVersion = 7;
+inline constexpr int kSchemaVersion = 8;
 
 // Does what the journal has of this generation and the next, and returns the last one.
 using Replay = absl::FunctionRef<absl::StatusOr<uint64_t>(Database& database, uint64_t generation)>;

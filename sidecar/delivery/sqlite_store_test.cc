@@ -166,16 +166,16 @@ TEST(SqliteStore, RefusesTheSchemaOfAnotherVersion) {
   ASSERT_TRUE(SqliteStore::Open(directory).ok());
   for (const auto& [version, advice] :
        {std::pair(99, "start the newer program"),
-        std::pair(6, "let the older program that wrote it deliver what is in there, then move")}) {
+        std::pair(7, "let the older program that wrote it deliver what is in there, then move")}) {
     Execute(DatabaseIn(directory), "PRAGMA user_version = " + std::to_string(version));
     const auto store = SqliteStore::Open(directory);
     EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(store.status().message()),
                 AllOf(HasSubstr(DatabaseIn(directory)),
                       HasSubstr("schema version " + std::to_string(version)),
-                      HasSubstr("knows version 7"), HasSubstr(advice)));
+                      HasSubstr("knows version 8"), HasSubstr(advice)));
   }
-  Execute(DatabaseIn(directory), "PRAGMA user_version = 7");
+  Execute(DatabaseIn(directory), "PRAGMA user_version = 8");
   EXPECT_TRUE(SqliteStore::Open(directory).ok());
 }
 
