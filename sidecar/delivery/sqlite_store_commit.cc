@@ -83,7 +83,7 @@ absl::Status SqliteStore::Begin() {
 
 absl::Status SqliteStore::Commit(Durability durability, absl::Time now) {
   if (!settling_.started() && database_.failed()) return AfterAnError();
-  if (journal_.present_bytes() == 0) PILLION_RETURN_IF_ERROR(CheckFiles());
+  PILLION_RETURN_IF_ERROR(CheckFiles());
   PILLION_RETURN_IF_ERROR(WriteBacklogs());
   database_.StopLog();
   PILLION_RETURN_IF_ERROR(log_.empty() ? SyncIf(durability) : WriteToJournal(durability, now));
