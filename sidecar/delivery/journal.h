@@ -63,6 +63,8 @@ class Journal {
   uint64_t records() const { return before_.records + present_.records; }
   size_t present_bytes() const { return present_.bytes; }
   bool synced() const { return synced_; }
+  // Whether the file has no name any more, and will be gone with the process.
+  bool deleted() const;
 
  private:
   // A generation in its half of the file.

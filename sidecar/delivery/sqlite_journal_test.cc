@@ -266,6 +266,7 @@ TEST(SqliteJournal, AcceptsNothingWhileItsFilesAreGone) {
   const std::string directory = NewDirectory();
   const auto store = Open(directory);
   ASSERT_TRUE(Accept(*store, "before").ok());
+  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
   for (const char* name : {"/deliveries.journal", "/deliveries.db"}) {
     const std::string path = directory + name;
     std::filesystem::rename(path, path + ".moved");
@@ -280,6 +281,9 @@ TEST(SqliteJournal, AcceptsNothingWhileItsFilesAreGone) {
   }
   EXPECT_TRUE(Accept(*store, "after").ok());
   EXPECT_FALSE(Has(*store, "refused"));
+  // What came just before is not settled.
+  std::filesystem::remove_all(directory);
+  EXPECT_FALSE(Accept(*store, "refused").ok());
 }
 
 TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {

@@ -17,9 +17,9 @@ namespace {
 // "Piln" in PRAGMA application_id: tells our files from those of other programs.
 constexpr int kApplicationId = 0x50696c6e;
 
-// The version is also that of the journal's layout, as there is none without a database. Nothing was
-// released yet, so an older version's file is refused. Once something was, these stay
-// as they are, and what is new becomes a step that brings the older version's file to the newer.
+// The version is also that of the journal's layout, as there is none without a database. Nothing
+// was released yet, so an older version's file is refused. Once something was, these stay as they
+// are, and what is new becomes a step that brings the older version's file to the newer.
 //
 // Instants are milliseconds since 1970, durations milliseconds. A message and its deliveries are
 // numbered from one sequence: a message with the number s has deliveries s+1 ... last_delivery, an

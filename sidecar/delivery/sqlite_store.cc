@@ -62,10 +62,10 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
-// 0: there is no such file.
+// 0: there is no such file. Without its times, as in Journal::deleted().
 uint64_t InodeOf(const std::string& path) {
-  struct stat status = {};
-  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+  struct statx status = {};
+  return statx(AT_FDCWD, path.c_str(), 0, STATX_INO, &status) == 0 ? status.stx_ino : 0;
 }
 
 absl::Status NoDatabase(const std::string& journal) {
