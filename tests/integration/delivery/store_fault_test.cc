@@ -74,6 +74,12 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
   const Response message =
       sidecar.Call("POST", "http://orders/publish", absl::StrCat("message ", filling));
   EXPECT_EQ(message.status, 503);
+  // Operators see it, too.
+  EXPECT_TRUE(sidecar.process().WaitForOutput("the store fails: .*the disk is full").ok());
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(sidecar.Admin("GET", "/stats/prometheus").body,
+                             "\npillion_delivery_rejected_total{reason=\"store\"} 2\n");
+  })) << sidecar.Admin("GET", "/stats/prometheus").body;
   // What need not be stored goes on.
   EXPECT_EQ(sidecar.Call("POST", "http://orders/forward", filling).body, "done");
   EXPECT_EQ(sidecar.Call("GET", "http://orders/forward").body, "done");
@@ -84,6 +90,9 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
     again = sidecar.Call("POST", "http://orders/async", "number after");
     return again.status == 202;
   })) << again.body;
+  EXPECT_TRUE(sidecar.process().WaitForOutput("the store works again").ok());
+  const std::string log = sidecar.process().Output();
+  EXPECT_EQ(log.find("the store fails"), log.rfind("the store fails")) << log;
   accepted.push_back(again);
   for (const Response& call : accepted) {
     EXPECT_EQ(sidecar.AwaitFinal(call).value("status", ""), "succeeded");
