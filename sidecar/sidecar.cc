@@ -364,6 +364,10 @@ void Sidecar::StopEngine() {
   stopping.join();
 }
 
+  // No attempt has ended yet: these are all that the last process left.
+  const delivery::EngineStats found = engine_->stats();
+  kLog.Info("found in the store: ", found.pending + found.running, " pending, ", found.dead,
+            " failed (dead letters)");
 void Sidecar::Shutdown() {
   if (shutting_down_.exchange(true)) {
     kLog.Warning("told to stop a second time: ending at once");

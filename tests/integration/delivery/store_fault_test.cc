@@ -215,6 +215,25 @@ TEST(Store, ThatSomebodyElseHasLockedIsNamed) {
   EXPECT_TRUE(sidecar.Start().ok());
 }
 
+TEST(Store, SaysAtTheStartWhatItHas) {
+  Origin origin([](const Request& request) {
+    return Response{.status = request.target == "/hub" ? 400 : 503};
+  });
+  SidecarProcess sidecar(Policy(origin));
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_TRUE(absl::StrContains(sidecar.process().Output(),
+                                "found in the store: 0 pending, 0 failed (dead letters)"));
+  const Response message = sidecar.Call("POST", "http://orders/publish");
+  EXPECT_EQ(sidecar.AwaitFinal(message).value("status", ""), "failed");
+  ASSERT_EQ(sidecar.Call("POST", "http://orders/async").status, 202);
+  ASSERT_EQ(sidecar.Call("POST", "http://orders/async").status, 202);
+  sidecar.Kill();
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_TRUE(absl::StrContains(sidecar.process().Output(),
+                                "found in the store: 2 pending, 1 failed (dead letters)"))
+      << sidecar.process().Output();
+}
+
 TEST(Store, IsMadeWithItsParents) {
   Origin origin([](const Request&) { return Response(); });
   const TempDir directory;
