@@ -215,6 +215,19 @@ TEST(Store, ThatSomebodyElseHasLockedIsNamed) {
   EXPECT_TRUE(sidecar.Start().ok());
 }
 
+TEST(Store, WhoseLockCannotBeOpenedSaysWhyAndWhatToDo) {
+  Origin origin([](const Request&) { return Response(); });
+  SidecarProcess sidecar(Policy(origin));
+  // As a directory that cannot be written, which for root there is not.
+  std::filesystem::create_directories(sidecar.store() + "/deliveries.lock");
+  const std::string why = WhyNotStarted(sidecar);
+  EXPECT_TRUE(absl::StrContains(
+      why, absl::StrCat("store ", sidecar.store(),
+                        "/deliveries.lock: cannot be opened (Is a directory); make its directory "
+                        "writable for the sidecar's user, or set another store.path")))
+      << why;
+}
+
 TEST(Store, SaysAtTheStartWhatItHas) {
   Origin origin([](const Request& request) {
     return Response{.status = request.target == "/hub" ? 400 : 503};
