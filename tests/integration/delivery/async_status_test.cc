@@ -250,7 +250,10 @@ TEST(AsyncCall, AbortsTheRunningAttemptWhenItIsCanceled) {
   EXPECT_EQ(closed.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(sidecar.Status(accepted).value("status", ""), "canceled");
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 409);
-  EXPECT_EQ(sidecar.Call("GET", Path(accepted) + "/result").status, 410);
+  const Response result = sidecar.Call("GET", Path(accepted) + "/result");
+  EXPECT_EQ(result.status, 410);
+  EXPECT_EQ(ParseJson(result).value("detail", ""),
+            "the operation was canceled; no attempt had come to an end");
 }
 
 TEST(AsyncCall, CanBeCanceledWhileItWaitsForItsNextAttempt) {
@@ -267,6 +270,8 @@ TEST(AsyncCall, CanBeCanceledWhileItWaitsForItsNextAttempt) {
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 202);
   EXPECT_EQ(sidecar.Status(accepted).value("status", ""), "canceled");
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 409);
+  EXPECT_EQ(ParseJson(sidecar.Call("GET", Path(accepted) + "/result")).value("detail", ""),
+            "the operation was canceled; what its last attempt met: answered 503");
 }
 
 TEST(AsyncCall, RedirectsToTheResultWhenThePolicySaysSo) {
