@@ -272,5 +272,30 @@ TEST(Store, ThatCannotBeMadeIsNamed) {
   }
 }
 
+TEST(Store, ThatCannotBeMadeIsFoundByAValidation) {
+  Origin origin([](const Request&) { return Response(); });
+  const TempDir directory;
+  ASSERT_TRUE(WriteFileAtomically(directory / "file", "x").ok());
+  for (const std::string& path : {directory / "file", directory / "file/store"}) {
+    SidecarProcess sidecar(Policy(origin), path);
+    const absl::StatusOr<Finished> checked = sidecar.Validate();
+    ASSERT_TRUE(checked.ok()) << checked.status();
+    EXPECT_EQ(checked->status, ExitStatus::Code(1)) << checked->output;
+    EXPECT_TRUE(absl::StrContains(checked->output, absl::StrCat("store.path ", path, ": ")))
+        << checked->output;
+  }
+}
+
+TEST(Store, ThatIsInUseOrNotThereYetIsFineForAValidation) {
+  Origin origin([](const Request&) { return Response{.body = "done"}; });
+  SidecarProcess sidecar(Policy(origin));
+  EXPECT_EQ(sidecar.Validate()->out, "ok\n");
+  EXPECT_FALSE(std::filesystem::exists(sidecar.store()));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted = sidecar.Call("POST", "http://orders/async");
+  EXPECT_EQ(sidecar.Validate()->out, "ok\n");
+  EXPECT_EQ(sidecar.AwaitFinal(accepted).value("status", ""), "succeeded");
+}
+
 }  // namespace
 }  // namespace pillion::harness
