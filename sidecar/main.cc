@@ -20,6 +20,7 @@
 #include "pillion/config/v1/bootstrap.pb.h"
 #include "pillion/config/v1/policy.pb.h"
 #include "sidecar/actions/callback.h"
+#include "sidecar/delivery/store_directory.h"
 #include "sidecar/sidecar.h"
 
 namespace pillion::sidecar {
@@ -94,8 +95,10 @@ bool PrintDiagnostics(const std::vector<config::Diagnostic>& errors,
   return errors.empty();
 }
 
-// Checks the policy files that a stand-alone sidecar would read.
+// Checks the store's directory, and the policy files that a stand-alone sidecar would read.
 int Validate(const config::v1::SidecarBootstrap& bootstrap) {
+  const absl::Status store = delivery::CheckStoreDirectory(bootstrap.store().path());
+  if (!store.ok()) std::fprintf(stderr, "%s\n", std::string(store.message()).c_str());
   if (!bootstrap.policy().has_control()) {
     const std::vector<std::string> paths(bootstrap.policy().files().begin(),
                                          bootstrap.policy().files().end());
@@ -110,6 +113,7 @@ int Validate(const config::v1::SidecarBootstrap& bootstrap) {
       std::fprintf(stderr, "warning: %s\n", warning.c_str());
     }
   }
+  if (!store.ok()) return 1;
   std::printf("ok\n");
   return 0;
 }
@@ -118,7 +122,7 @@ constexpr DaemonHelp kHelp = {
     "pillion-sidecar",
     "stands next to a service and turns its plain HTTP calls into forwards, asynchronous calls,\n"
     "messages or events, as the policy says.",
-    "sidecar.yaml", "the policy files that it names",
+    "sidecar.yaml", "the store's directory and the policy files that it names",
     "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access "
     "log."};
 

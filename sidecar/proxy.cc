@@ -76,8 +76,7 @@ net::Task<void> Proxy::Serve(Call& call, const Snapshot* snapshot) {
     return ServeOperations(call);
   }
   if (snapshot == nullptr) {
-    return Fail(call, 503, "NR",
-                "no policy has arrived yet: is control running, or a policy file named?");
+    return Fail(call, 503, "NR", services_.why_no_policy());
   }
   const routing::HeaderListLookup headers(request.headers);
   const routing::RequestView view{request.method, request.authority, call.path, request.query,

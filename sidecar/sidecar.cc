@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<Sidecar>> Sidecar::Create(config::v1::SidecarBoot
 }
 
 Sidecar::~Sidecar() {
-  source_.reset();
+  StopPolicySource();
   if (engine_ != nullptr) engine_->Stop();
 }
 
@@ -180,6 +180,8 @@ absl::Status Sidecar::OpenWorkers() {
       if (source_ != nullptr) source_->WantCluster(name);
     });
   };
+
+  worker_options_.why_no_policy = [this] { return WhyNoPolicy(); };
 
   size_t count = bootstrap_.runtime().workers();
   if (count == 0) count = std::clamp(std::thread::hardware_concurrency(), 1u, kDefaultWorkers);
@@ -284,17 +286,46 @@ void Sidecar::StartPolicySource() {
                       const std::string& version) { return Apply(std::move(policy), version); };
   const std::string last_good_path = StrCat(bootstrap_.store().path(), "/last_good_policy");
   const config::v1::PolicySource& source = bootstrap_.policy();
+  std::unique_ptr<discovery::PolicySource> started;
   if (source.has_control()) {
     discovery::ControlOptions options;
     options.address = source.control().address();
     options.node_id = bootstrap_.node().id();
     options.service = bootstrap_.node().service();
     options.last_good_path = last_good_path;
-    source_ = discovery::FollowControl(std::move(options), std::move(apply));
+    started = discovery::FollowControl(std::move(options), std::move(apply));
   } else {
-    source_ = discovery::WatchPolicyFiles({source.files().begin(), source.files().end()},
+    started = discovery::WatchPolicyFiles({source.files().begin(), source.files().end()},
                                           last_good_path, std::move(apply));
   }
+  std::lock_guard lock(mutex_);
+  source_ = std::move(started);
+}
+
+// Its end waits for its thread, which may be in Apply(): not under the mutex.
+void Sidecar::StopPolicySource() {
+  std::unique_ptr<discovery::PolicySource> ended;
+  std::lock_guard lock(mutex_);
+  ended = std::move(source_);
+}
+
+// What is told to callers as long as there is no policy. Any thread.
+std::string Sidecar::WhyNoPolicy() const {
+  const discovery::SourceState state = source_state();
+  const std::string_view all = state.last_error;
+  const std::string_view first = all.substr(0, all.find('\n'));
+  if (state.refusing) {
+    return StrCat("the policy was refused, and there is none from before: ", first,
+                  first.size() + 1 < all.size()
+                      ? " (/ready on the admin listener and the log have all mistakes)"
+                      : "");
+  }
+  if (!first.empty()) return StrCat("no policy has arrived yet: ", first);
+  if (state.kind == "control" && state.connected) {
+    return StrCat("no policy has arrived yet: control at ", state.from,
+                  " has sent none so far; `pillionctl status` says why");
+  }
+  return "no policy has arrived yet: is control running, or a policy file named?";
 }
 
 absl::Status Sidecar::Apply(std::shared_ptr<const config::v1::Policy> policy,
@@ -333,6 +364,10 @@ int Sidecar::Run() {
   kLog.Info("node ", bootstrap_.node().id(), " of service ", bootstrap_.node().service(), ": ",
             workers_.size(), " workers on ", io_name(), why_no_io_uring, "; store ",
             bootstrap_.store().path());
+  // No attempt has ended yet: these are all that the last process left.
+  const delivery::EngineStats found = engine_->stats();
+  kLog.Info("found in the store: ", found.pending + found.running, " pending, ", found.dead,
+            " failed (dead letters)");
   for (const admin::ListenerInfo& listener : listeners_) {
     kLog.Info("listener '", listener.name, "' (", listener.direction, ") on ", listener.address);
   }
@@ -342,7 +377,7 @@ int Sidecar::Run() {
   StartPolicySource();
   admin_->Start();
   loop_->Run();
-  source_.reset();
+  StopPolicySource();
   for (std::unique_ptr<Worker>& worker : workers_) worker->Stop();
   StopEngine();
   kLog.Info("stopped");
@@ -417,6 +452,7 @@ std::shared_ptr<const Snapshot> Sidecar::snapshot() const {
 }
 
 discovery::SourceState Sidecar::source_state() const {
+  std::lock_guard lock(mutex_);
   return source_ == nullptr ? discovery::SourceState() : source_->state();
 }
 

@@ -59,6 +59,8 @@ class Sidecar final : public admin::Backend {
   // When it returns, no worker is given an attempt any more. Any thread.
   void StopDispatching();
   void StartPolicySource();
+  void StopPolicySource();
+  std::string WhyNoPolicy() const;
   absl::Status Apply(std::shared_ptr<const config::v1::Policy> policy, const std::string& version);
   void Drain();
   void FinishWorkers();
@@ -98,11 +100,11 @@ class Sidecar final : public admin::Backend {
   std::vector<admin::ListenerInfo> listeners_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<admin::ApiServer> api_;  // null: the bootstrap has none
-  std::unique_ptr<discovery::PolicySource> source_;
   std::vector<telemetry::MetricsPage::Registration> collectors_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Snapshot> snapshot_;  // guarded by mutex_
+  std::shared_ptr<const Snapshot> snapshot_;         // guarded by mutex_
+  std::unique_ptr<discovery::PolicySource> source_;  // the same; the main loop's to set
 
   std::mutex dispatch_mutex_;
   bool dispatching_ = true;  // guarded by dispatch_mutex_

@@ -38,7 +38,9 @@ struct WorkerOptions {
   upstream::DnsResolver* resolver = nullptr;
   telemetry::AccessLog* access_log = nullptr;
   std::atomic<uint32_t>* open_connections = nullptr;  // of the process
-  AttemptRunner::WantCluster want_cluster;            // called on the workers' threads
+  // Called on the workers' threads:
+  AttemptRunner::WantCluster want_cluster;
+  std::function<std::string()> why_no_policy;  // see Services
 };
 
 class Worker {

@@ -122,6 +122,11 @@ no route of virtual host 'orders' matches POST /reports
 no virtual host has the domain 'user'
 )",
          "");
+  Expect({"explain", "--policy", "policy.yaml", "GET", "http://order/"}, 2,
+         R"(virtual host 'orders': no: 'order' is none of orders, *.orders.local
+no virtual host has the domain 'order'; did you mean 'orders'?
+)",
+         "");
 }
 
 TEST_F(Pillionctl, TakesTheAuthorityFromAHostHeaderAsASidecarDoes) {

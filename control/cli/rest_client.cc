@@ -113,6 +113,10 @@ absl::StatusOr<std::string> Call(const absl::StatusOr<RequestText>& request, std
     group.Spawn(ExchangeWithAny(**loop, *addresses, request->head(), body, timeout, answer));
     (*loop)->Run();
   }
+  if (absl::IsInvalidArgument(answer.status())) {
+    return absl::UnknownError(StrCat("it does not speak HTTP/1.1, as a port for gRPC does not: ",
+                                     FromAbsl(answer.status().message())));
+  }
   if (!answer.ok()) return absl::UnavailableError(answer.status().message());
   if (answer->status != 200) {
     return absl::UnknownError(

@@ -18,7 +18,8 @@ std::string UrlOf(std::string_view address, std::string_view path);
 
 // The body of the 200 that `url` (http://host[:port]/path) answers to GET. Errors say what a person
 // can do: INVALID_ARGUMENT for the URL, UNAVAILABLE if nobody answers within `timeout`, UNKNOWN for
-// another status than 200 (with the `detail` of its problem) or an answer above 64 MiB.
+// another status than 200 (with the `detail` of its problem), an answer above 64 MiB, or one that
+// is not HTTP/1.1.
 absl::StatusOr<std::string> Get(const std::string& url, std::chrono::seconds timeout);
 
 // The same for a POST with a body of JSON.

@@ -135,7 +135,8 @@ TEST(LoadPolicy, ReportsAllMistakesOfAllFilesInOrder) {
             "policy/a.yaml:4:14: clusters[0].lb_policy: expected one of LEAST_REQUEST, "
             "ROUND_ROBIN, RANDOM, found "
             "'LEAST'\n"
-            "policy/a.yaml:5:3: clusters[0].weight: unknown field\n"
+            "policy/a.yaml:5:3: clusters[0].weight: unknown field; here can be name, endpoints, "
+            "lb_policy, connect_timeout, circuit_breakers, idle_timeout\n"
             "policy/a.yaml:6:9: clusters[1].name: duplicate cluster 'orders'; the first is at "
             "policy/a.yaml:2\n"
             "policy/a.yaml:7:14: clusters[1].endpoints: must not be empty\n"
@@ -273,7 +274,9 @@ constexpr Mistake kSyntax[] = {
     {"a: \x01\n", "p.yaml:1:4: not YAML: byte 0x01 is not text in UTF-8\n"},
     {"a: b\nc: \xff\n", "p.yaml:2:4: not YAML: byte 0xff is not text in UTF-8\n"},
     {"cluster: []\n", "p.yaml:1:1: cluster: unknown field; did you mean 'clusters'?\n"},
-    {"zzz: []\n", "p.yaml:1:1: zzz: unknown field\n"},
+    {"zzz: []\n",
+     "p.yaml:1:1: zzz: unknown field; here can be clusters, brokers, virtual_hosts, "
+     "subscriptions\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Syntax, PolicyMistake, testing::ValuesIn(kSyntax));
 

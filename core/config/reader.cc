@@ -4,6 +4,7 @@
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <optional>
@@ -34,6 +35,7 @@ using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
 constexpr size_t kMaxQuoted = 64;
+constexpr size_t kMaxFieldsNamed = 24;
 
 // What a person would call the value at `node`.
 std::string Describe(const YamlNode& node) {
@@ -55,6 +57,18 @@ std::string Describe(const YamlNode& node) {
 std::string MissingBlank(const YamlNode& node) {
   const bool one_text = node.plain && node.text.find(':') != std::string::npos;
   return one_text ? "; a ':' after a field's name is followed by a blank" : "";
+}
+
+// What may have been meant by a field that `type` does not have.
+std::string KnownFields(std::string_view unknown, const Descriptor* type) {
+  std::vector<std::string_view> names;
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  if (std::string near = DidYouMean(unknown, names); !near.empty() || names.empty()) return near;
+  const size_t named = std::min(names.size(), kMaxFieldsNamed);
+  std::string known = "; here can be";
+  for (size_t i = 0; i < named; ++i) StrAppend(&known, i == 0 ? " " : ", ", names[i]);
+  if (named < names.size()) StrAppend(&known, " and ", names.size() - named, " more");
+  return known;
 }
 
 const EnumValueDescriptor* FindEnumValue(const EnumDescriptor* type, std::string_view text) {
@@ -179,12 +193,10 @@ void Reader::Read(const YamlNode& node, Message* message) {
     if (field != nullptr) {
       ReadField(*value, field, message);
     } else {
-      std::vector<std::string_view> names;
-      for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
       Fail(*key,
            StrCat("unknown field", key->text.starts_with('-')
                                        ? "; a '-' that begins a list item is followed by a blank"
-                                       : DidYouMean(key->text, names)));
+                                       : KnownFields(key->text, type)));
     }
     Pop();
   }

@@ -25,12 +25,13 @@ absl::Status WhyNotListening(const std::string& address) {
 }  // namespace
 
 absl::StatusOr<GrpcListener> ListenGrpc(grpc::ServerBuilder& builder, const std::string& address) {
-  SendGrpcLogToProcessLog();
   // Otherwise two processes could share a port without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   int port = 0;
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  SendGrpcLogToDebugLog();  // of a port in use gRPC warns, too
   GrpcListener listener{builder.BuildAndStart(), address};
+  SendGrpcLogToProcessLog();
   if (listener.server == nullptr) return WhyNotListening(address);
   if (absl::StatusOr<net::Address> parsed = net::Address::Parse(address);
       parsed.ok() && !parsed->is_unix()) {

@@ -28,4 +28,8 @@ void SendGrpcLogToProcessLog() {
       [](gpr_log_func_args* line) { kLog.At(LevelOf(line->severity), line->message); });
 }
 
+void SendGrpcLogToDebugLog() {
+  gpr_set_log_function([](gpr_log_func_args* line) { kLog.Debug(line->message); });
+}
+
 }  // namespace pillion::discovery

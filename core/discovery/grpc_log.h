@@ -9,6 +9,10 @@ namespace pillion::discovery {
 // again.
 void SendGrpcLogToProcessLog();
 
+// The same at level DEBUG, what gRPC calls an error included: for the time in which somebody says
+// better what is wrong.
+void SendGrpcLogToDebugLog();
+
 }  // namespace pillion::discovery
 
 #endif  // PILLION_CORE_DISCOVERY_GRPC_LOG_H_

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "core/config/defaults.h"
 #include "core/config/printer.h"
+#include "core/config/suggest.h"
 #include "core/routing/quote.h"
 #include "core/routing/route_table.h"
 #include "core/strings.h"
@@ -119,6 +120,15 @@ void AddAction(const Route& route, std::vector<std::string>* lines) {
   }
 }
 
+// "; did you mean 'users'?" if a domain is near. For operators: all of them are looked at.
+std::string NearDomain(const Policy& policy, std::string_view authority) {
+  std::vector<std::string_view> domains;
+  for (const VirtualHost& host : policy.virtual_hosts()) {
+    domains.insert(domains.end(), host.domains().begin(), host.domains().end());
+  }
+  return config::DidYouMean(authority, domains);
+}
+
 std::string NoVirtualHost(std::string_view authority) {
   return StrCat("no virtual host has the domain ", Quoted(authority));
 }
@@ -136,7 +146,8 @@ Explanation Explain(const RouteTable& table, const RequestView& request) {
   const std::optional<size_t> host = table.domains().Find(request.authority);
   AddVirtualHosts(table.policy(), host, request.authority, kForOperators, lines);
   if (!host.has_value()) {
-    lines->push_back(NoVirtualHost(request.authority));
+    lines->push_back(
+        StrCat(NoVirtualHost(request.authority), NearDomain(table.policy(), request.authority)));
     return explanation;
   }
   const VirtualHost& taken = table.policy().virtual_hosts(static_cast<int>(*host));

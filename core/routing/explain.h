@@ -16,9 +16,9 @@ class RouteTable;
 struct CompiledRoute;
 
 struct Explanation {
-  // Each virtual host and why it was or was not taken; each route tried, in order, and why it did
-  // not match; the one that did, and what it does with all defaults, as YAML. Long lists are cut
-  // and end in
+  // Each virtual host and why it was or was not taken, and the domain that may have been meant
+  // where none was; each route tried, in order, and why it did not match; the one that did, and
+  // what it does with all defaults, as YAML. Long lists are cut and end in
   // "... and 9,912 more". No line ends in '\n'; what a request says is printable ASCII in them.
   std::vector<std::string> lines;
   const CompiledRoute* route = nullptr;  // null: none; lives as long as the table

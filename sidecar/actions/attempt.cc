@@ -14,6 +14,7 @@
 #include "core/strings.h"
 #include "core/telemetry/fast_random.h"
 #include "core/telemetry/log.h"
+#include "sidecar/actions/answer.h"
 #include "sidecar/actions/attempt_request.h"
 #include "sidecar/actions/attempt_spec.h"
 #include "sidecar/actions/call.h"
@@ -312,7 +313,7 @@ class Attempt {
     } else {
       outcome.verdict = Verdict::kPermanentFailure;
     }
-    if (outcome.verdict != Verdict::kSuccess) outcome.error = StrCat("answered ", status);
+    if (outcome.verdict != Verdict::kSuccess) outcome.error = DescribeAnswer(outcome.answer);
   }
 
   RetryOn RetryConditions() const {

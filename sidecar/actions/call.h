@@ -4,6 +4,7 @@
 #define PILLION_SIDECAR_ACTIONS_CALL_H_
 
 #include <array>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,8 @@ struct Services {
   // Host and port where upstreams reach this sidecar; empty: nobody knows. Set before the first
   // call.
   const std::string& operation_authority;
+  // What is wrong, for callers, as long as there is no policy.
+  const std::function<std::string()>& why_no_policy;
 };
 
 // Belongs to the worker that serves it; lives until its exchange ends.

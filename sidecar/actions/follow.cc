@@ -11,36 +11,13 @@
 #include "core/http/header_names.h"
 #include "core/http/path.h"
 #include "core/strings.h"
+#include "sidecar/actions/answer.h"
 #include "sidecar/delivery/fields.h"
 
 namespace pillion::sidecar {
 namespace {
 
 using Json = nlohmann::json;
-
-// The value of a header in an answer as it is stored; "" if it is not there.
-std::string_view HeaderOf(const delivery::Answer& answer, std::string_view name) {
-  const auto fields = delivery::DecodeFields(answer.headers);
-  if (!fields) return "";
-  for (const auto& [field, value] : *fields) {
-    if (http::EqualsIgnoreCase(field, name)) return value;
-  }
-  return "";
-}
-
-// The body as a JSON object; null if it is none.
-Json ObjectOf(const delivery::Answer& answer) {
-  const size_t begin = answer.body.find_first_not_of(" \t\r\n");
-  if (begin == std::string::npos || answer.body[begin] != '{') return Json();
-  Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json : Json();
-}
-
-std::string TextOf(const Json& json, const char* name) {
-  if (!json.is_object()) return "";
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 std::optional<int> PercentOf(const Json& json) {
   if (!json.is_object()) return std::nullopt;

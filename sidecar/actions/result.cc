@@ -17,16 +17,25 @@ using delivery::DeliveryResult;
 using delivery::DeliveryState;
 using delivery::DeliveryView;
 
+// What there was before an end that no attempt brought.
+std::string LastAttempt(const DeliveryView& delivery) {
+  if (!delivery.last_error.empty()) {
+    return StrCat("what its last attempt met: ", delivery.last_error);
+  }
+  return delivery.attempts == 0 ? "no attempt was made" : "no attempt had come to an end";
+}
+
 // Of an operation that ended without an answer.
 http::Problem WhyNoAnswer(const DeliveryView& delivery) {
-  const std::string detail =
-      StrCat("the operation ended as ", delivery::DeliveryStateName(delivery.state),
-             " without an answer: ",
-             delivery.last_error.empty() ? "no attempt was made" : delivery.last_error);
-  if (delivery.state == DeliveryState::kCanceled) return http::Problem(410, "", detail);
-  if (delivery.state == DeliveryState::kExpired) return http::Problem(504, "UT", detail);
+  if (delivery.state == DeliveryState::kCanceled) {
+    return http::Problem(410, "", StrCat("the operation was canceled; ", LastAttempt(delivery)));
+  }
+  if (delivery.state == DeliveryState::kExpired) {
+    return http::Problem(504, "UT", StrCat("the operation has expired; ", LastAttempt(delivery)));
+  }
   const bool exhausted = delivery.reason == delivery::FailureReason::kRetriesExhausted;
-  return http::Problem(502, exhausted ? "URX" : "UF", detail);
+  return http::Problem(502, exhausted ? "URX" : "UF",
+                       StrCat("the operation failed without an answer: ", delivery.last_error));
 }
 
 // Sends an upstream's answer as it was.

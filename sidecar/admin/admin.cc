@@ -310,7 +310,8 @@ void CollectDeliveries(telemetry::MetricsBuilder& builder, const delivery::Engin
         stats.repeated);
   static constexpr std::string_view kRejected = "pillion_delivery_rejected_total";
   static constexpr std::string_view kRejectedHelp =
-      "Accepts refused: too much waits for the next commit, a backlog is full, or the store is.";
+      "Accepts refused: too much waits for the next commit, a backlog is full, or the store is "
+      "full or fails.";
   const std::pair<std::string_view, int64_t> rejected[] = {{"queue", stats.rejected_by_queue},
                                                            {"backlog", stats.rejected_by_backlog},
                                                            {"store", stats.rejected_by_store}};

@@ -181,6 +181,7 @@ TEST(EngineFaults, AFullDiskIsReportedAndNothingIsPretended) {
     EXPECT_THAT(std::string(refused.status().message()),
                 HasSubstr("deliveries.db: the disk is full"));
     EXPECT_THAT(stats.last_store_error, HasSubstr("the disk is full"));
+    EXPECT_EQ(stats.rejected_by_store, 1);
     EXPECT_TRUE(view.ok());
     EXPECT_EQ(canceled.status().code(), absl::StatusCode::kResourceExhausted);
     EXPECT_EQ(attempts, 0u);

@@ -29,8 +29,9 @@ absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) {
     return absl::PermissionDeniedError(
-        absl::StrCat(path, ": cannot be opened: ", std::strerror(errno),
-                     "; check the owner and the mode of its directory"));
+        absl::StrCat("store ", path, ": cannot be opened (", std::strerror(errno),
+                     "); make its directory writable for the sidecar's user, or set another "
+                     "store.path"));
   }
   FileLock lock(descriptor);
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {

@@ -158,7 +158,7 @@ struct EngineStats {
   int64_t accepted = 0;  // messages; a held one counts when it is released
   int64_t repeated = 0;  // accepts answered by their idempotency key
   // Accepts that were refused because too much waits for the next commit, because a target's
-  // backlog or because the store is full.
+  // backlog, or because the store is full or fails.
   int64_t rejected_by_queue = 0;
   int64_t rejected_by_backlog = 0;
   int64_t rejected_by_store = 0;

@@ -4,10 +4,13 @@
 #include <cassert>
 #include <utility>
 
+#include "core/telemetry/log.h"
 #include "sidecar/delivery/status_macros.h"
 
 namespace pillion::delivery {
 namespace {
+
+constexpr log::Logger kLog("delivery");
 
 constexpr absl::Duration kFirstRetryInterval = absl::Milliseconds(100);
 constexpr absl::Duration kMaxRetryInterval = absl::Seconds(5);
@@ -15,6 +18,8 @@ constexpr size_t kOutcomesInOneCommit = 32;
 // Of the outcomes that wait for the store, this many may fail before the rest waits for the next
 // try.
 constexpr size_t kMaxRetryFailures = 8;
+// A store that fails and works in turns must not fill the log.
+constexpr absl::Duration kFailureLogInterval = absl::Minutes(1);
 
 // Statuses share their text by reference count. Each callback gets its own, as it goes to another
 // thread.
@@ -118,7 +123,7 @@ void Worker::RunEverything(std::vector<Command>& writes) {
   });
   if (!status.ok()) {
     Degrade(status);
-    FailRest(writes, applied, status);
+    FailAll(writes, applied, status);
     return;
   }
   outcomes_.erase(outcomes_.begin(), outcomes_.begin() + static_cast<ptrdiff_t>(ended));
@@ -164,7 +169,7 @@ void Worker::RunDegraded(std::vector<Command>& writes) {
   if (status.ok()) {
     retry_at_ = now_;  // it works again
   } else {
-    FailRest(writes, applied, status);
+    FailAll(writes, applied, status);
   }
 }
 
@@ -217,6 +222,12 @@ void Worker::Degrade(const absl::Status& error) {
   retry_interval_ = std::clamp(retry_interval_ * 2, kFirstRetryInterval, kMaxRetryInterval);
   retry_at_ = now_ + retry_interval_;
   stats_.last_store_error = std::string(error.message());
+  if (failure_logged_ || now_ < next_failure_log_) return;
+  kLog.Error("the store fails: ", error.message(),
+             "; what is to be stored is refused with 503 until it works again, and outcomes of "
+             "attempts wait in memory");
+  failure_logged_ = true;
+  next_failure_log_ = now_ + kFailureLogInterval;
 }
 
 absl::Status Worker::Transact(Work work) {
@@ -228,6 +239,11 @@ absl::Status Worker::Transact(Work work) {
   if (status.ok()) status = store_->Commit(durability, now_);
   if (status.ok()) {
     ++stats_.commits;
+    // A transaction in which nothing had to be written proves nothing.
+    if (failure_logged_ && (effects_.counts.accepted > 0 || !effects_.ended.empty())) {
+      kLog.Info("the store works again");
+      failure_logged_ = false;
+    }
     Publish();
     return status;
   }
@@ -279,7 +295,12 @@ void Worker::Undo(const absl::Status& error) {
   for (auto& reply : effects.replies) reply(Copy(error));
 }
 
-void Worker::FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error) {
+// Of the first `applied` the callers have heard of it already (Undo).
+void Worker::FailAll(std::vector<Command>& writes, size_t applied, const absl::Status& error) {
+  stats_.rejected_by_store += std::count_if(writes.begin(), writes.end(), [](const Command& write) {
+    return std::holds_alternative<AcceptCommand>(write) ||
+           std::holds_alternative<AcceptAllCommand>(write);
+  });
   for (size_t i = applied; i < writes.size(); ++i) {
     if (auto* accept = std::get_if<AcceptCommand>(&writes[i])) accept->done(Copy(error));
     if (auto* all = std::get_if<AcceptAllCommand>(&writes[i])) all->done(Copy(error));

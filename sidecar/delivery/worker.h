@@ -123,7 +123,7 @@ class Worker {
   void FinishHeld();
   void LimitWaitingAnswers();
   size_t OutcomesForOneCommit(size_t writes) const;
-  void FailRest(std::vector<Command>& writes, size_t applied, const absl::Status& error);
+  void FailAll(std::vector<Command>& writes, size_t applied, const absl::Status& error);
   bool HasWork(const std::vector<Command>& writes) const;
   void NotifyWatchers(const std::string& message_id);
   bool degraded() const { return retry_at_ != absl::InfiniteFuture(); }
@@ -205,6 +205,8 @@ class Worker {
   EngineStats stats_;
   absl::Time retry_at_ = absl::InfiniteFuture();  // degraded until then
   absl::Duration retry_interval_;
+  bool failure_logged_ = false;  // and its end not yet
+  absl::Time next_failure_log_ = absl::InfinitePast();
 };
 
 }  // namespace pillion::delivery

@@ -1,12 +1,15 @@
 // Fuzzes what is read of upstreams that work on: whatever they answer, the next request is one that
-// can be sent. The input is a header (Location), an empty line and a body.
+// can be sent, and what is shown of it is one line of text. The input is a header (Location), an
+// empty line and a body.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "core/config/utf8.h"
 #include "core/http/chars.h"
+#include "sidecar/actions/answer.h"
 #include "sidecar/actions/follow.h"
 #include "sidecar/delivery/fields.h"
 
@@ -42,6 +45,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (read.percent_complete)
       Require(*read.percent_complete >= 0 && *read.percent_complete <= 100);
   }
+  pillion::delivery::Answer problem{503, "", answer.body};
+  pillion::delivery::AppendField(problem.headers, "content-type", "application/problem+json");
+  pillion::delivery::AppendField(problem.headers, "pillion-flag", input.substr(0, line));
+  const std::string described = DescribeAnswer(problem);
+  Require(described.size() < 300 && described.find('\n') == described.npos);
+  Require(pillion::config::FindInvalidUtf8(described) == described.npos);
   pillion::delivery::Answer without = answer;
   without.headers.clear();
   RequireTarget(StatusPathOf(without, "/jobs"));

@@ -201,6 +201,8 @@ TEST_F(ControlTest, NamesAPortThatIsInUse) {
     EXPECT_TRUE(absl::StrContains(finished->output, field + ".address")) << finished->output;
     EXPECT_TRUE(absl::StrContains(finished->output, taken)) << finished->output;
     EXPECT_TRUE(absl::StrContains(finished->output, "in use")) << finished->output;
+    // What gRPC says of it tells nobody more.
+    EXPECT_FALSE(absl::StrContains(finished->output, "[grpc]")) << finished->output;
   }
 }
 

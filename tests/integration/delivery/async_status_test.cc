@@ -10,6 +10,7 @@
 #include "absl/strings/substitute.h"
 #include "tests/integration/delivery/gate.h"
 #include "tests/integration/delivery/sidecar_process.h"
+#include "tests/integration/harness/connection.h"
 #include "tests/integration/harness/http_client.h"
 #include "tests/integration/harness/origin.h"
 
@@ -250,7 +251,10 @@ TEST(AsyncCall, AbortsTheRunningAttemptWhenItIsCanceled) {
   EXPECT_EQ(closed.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(sidecar.Status(accepted).value("status", ""), "canceled");
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 409);
-  EXPECT_EQ(sidecar.Call("GET", Path(accepted) + "/result").status, 410);
+  const Response result = sidecar.Call("GET", Path(accepted) + "/result");
+  EXPECT_EQ(result.status, 410);
+  EXPECT_EQ(ParseJson(result).value("detail", ""),
+            "the operation was canceled; no attempt had come to an end");
 }
 
 TEST(AsyncCall, CanBeCanceledWhileItWaitsForItsNextAttempt) {
@@ -267,6 +271,33 @@ TEST(AsyncCall, CanBeCanceledWhileItWaitsForItsNextAttempt) {
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 202);
   EXPECT_EQ(sidecar.Status(accepted).value("status", ""), "canceled");
   EXPECT_EQ(sidecar.Call("DELETE", Path(accepted)).status, 409);
+  EXPECT_EQ(ParseJson(sidecar.Call("GET", Path(accepted) + "/result")).value("detail", ""),
+            "the operation was canceled; what its last attempt met: answered 503");
+}
+
+// The answer of the sidecar beside the called service, when that service is away.
+TEST(AsyncCall, SaysWhatAProxyOnTheWayAnsweredAndWhy) {
+  Origin origin(Hello);
+  SidecarProcess called(Policy(origin), "",
+                        {.listeners = absl::StrCat("- { name: inbound, address: \"127.0.0.1:0\", "
+                                                   "direction: INBOUND, app: \"127.0.0.1:",
+                                                   FreePort(), "\" }\n")});
+  ASSERT_TRUE(called.Start().ok());
+  const auto inbound =
+      called.process().WaitForOutput("listener 'inbound' .* on 127.0.0.1:([0-9]+)");
+  ASSERT_TRUE(inbound.ok()) << inbound.status();
+  SidecarProcess sidecar(
+      absl::StrCat("clusters: [{ name: orders, endpoints: [\"127.0.0.1:", *inbound,
+                   "\"] }]\nvirtual_hosts:\n- name: orders\n  domains: "
+                   "[orders]\n  routes: [{ match: { prefix: / }, async: { "
+                   "cluster: orders } }]\n"));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted = sidecar.Call("POST", "http://orders/reports");
+  const Json failing =
+      sidecar.AwaitStatus(accepted, [](const Json& s) { return s["error"].is_string(); });
+  ASSERT_FALSE(failing.is_null());
+  EXPECT_TRUE(absl::StartsWith(failing.value("error", ""), "answered 503 (UF): ")) << failing;
+  EXPECT_TRUE(absl::StrContains(failing.value("error", ""), "connection refused")) << failing;
 }
 
 TEST(AsyncCall, RedirectsToTheResultWhenThePolicySaysSo) {

@@ -74,6 +74,12 @@ absl::Status SidecarProcess::Start() {
 
 absl::StatusOr<Finished> SidecarProcess::StartToFail() { return RunToEnd(Command()); }
 
+absl::StatusOr<Finished> SidecarProcess::Validate() {
+  Process::Options options = Command();
+  options.arguments.insert(options.arguments.end(), {"--mode", "validate"});
+  return RunToEnd(std::move(options));
+}
+
 void SidecarProcess::Kill() {
   process_->Signal(SIGKILL);
   process_->WaitForExit().IgnoreError();

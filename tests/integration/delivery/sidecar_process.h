@@ -45,6 +45,8 @@ class SidecarProcess {
   absl::Status Start();
   // Starts, and waits for it to end by itself.
   absl::StatusOr<Finished> StartToFail();
+  // Runs `--mode validate` on the same bootstrap.
+  absl::StatusOr<Finished> Validate();
   // SIGKILL; returns when it is gone.
   void Kill();
   // SIGTERM; returns the exit status.

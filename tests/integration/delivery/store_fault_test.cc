@@ -74,6 +74,12 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
   const Response message =
       sidecar.Call("POST", "http://orders/publish", absl::StrCat("message ", filling));
   EXPECT_EQ(message.status, 503);
+  // Operators see it, too.
+  EXPECT_TRUE(sidecar.process().WaitForOutput("the store fails: .*the disk is full").ok());
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(sidecar.Admin("GET", "/stats/prometheus").body,
+                             "\npillion_delivery_rejected_total{reason=\"store\"} 2\n");
+  })) << sidecar.Admin("GET", "/stats/prometheus").body;
   // What need not be stored goes on.
   EXPECT_EQ(sidecar.Call("POST", "http://orders/forward", filling).body, "done");
   EXPECT_EQ(sidecar.Call("GET", "http://orders/forward").body, "done");
@@ -84,6 +90,9 @@ TEST(FullDisk, IsToldAndNothingIsPretendedUntilThereIsRoom) {
     again = sidecar.Call("POST", "http://orders/async", "number after");
     return again.status == 202;
   })) << again.body;
+  EXPECT_TRUE(sidecar.process().WaitForOutput("the store works again").ok());
+  const std::string log = sidecar.process().Output();
+  EXPECT_EQ(log.find("the store fails"), log.rfind("the store fails")) << log;
   accepted.push_back(again);
   for (const Response& call : accepted) {
     EXPECT_EQ(sidecar.AwaitFinal(call).value("status", ""), "succeeded");
@@ -206,6 +215,38 @@ TEST(Store, ThatSomebodyElseHasLockedIsNamed) {
   EXPECT_TRUE(sidecar.Start().ok());
 }
 
+TEST(Store, WhoseLockCannotBeOpenedSaysWhyAndWhatToDo) {
+  Origin origin([](const Request&) { return Response(); });
+  SidecarProcess sidecar(Policy(origin));
+  // As a directory that cannot be written, which for root there is not.
+  std::filesystem::create_directories(sidecar.store() + "/deliveries.lock");
+  const std::string why = WhyNotStarted(sidecar);
+  EXPECT_TRUE(absl::StrContains(
+      why, absl::StrCat("store ", sidecar.store(),
+                        "/deliveries.lock: cannot be opened (Is a directory); make its directory "
+                        "writable for the sidecar's user, or set another store.path")))
+      << why;
+}
+
+TEST(Store, SaysAtTheStartWhatItHas) {
+  Origin origin([](const Request& request) {
+    return Response{.status = request.target == "/hub" ? 400 : 503};
+  });
+  SidecarProcess sidecar(Policy(origin));
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_TRUE(absl::StrContains(sidecar.process().Output(),
+                                "found in the store: 0 pending, 0 failed (dead letters)"));
+  const Response message = sidecar.Call("POST", "http://orders/publish");
+  EXPECT_EQ(sidecar.AwaitFinal(message).value("status", ""), "failed");
+  ASSERT_EQ(sidecar.Call("POST", "http://orders/async").status, 202);
+  ASSERT_EQ(sidecar.Call("POST", "http://orders/async").status, 202);
+  sidecar.Kill();
+  ASSERT_TRUE(sidecar.Start().ok());
+  EXPECT_TRUE(absl::StrContains(sidecar.process().Output(),
+                                "found in the store: 2 pending, 1 failed (dead letters)"))
+      << sidecar.process().Output();
+}
+
 TEST(Store, IsMadeWithItsParents) {
   Origin origin([](const Request&) { return Response(); });
   const TempDir directory;
@@ -229,6 +270,31 @@ TEST(Store, ThatCannotBeMadeIsNamed) {
     EXPECT_TRUE(absl::StrContains(why, "store.path") || absl::StrContains(why, "check the owner"))
         << why;
   }
+}
+
+TEST(Store, ThatCannotBeMadeIsFoundByAValidation) {
+  Origin origin([](const Request&) { return Response(); });
+  const TempDir directory;
+  ASSERT_TRUE(WriteFileAtomically(directory / "file", "x").ok());
+  for (const std::string& path : {directory / "file", directory / "file/store"}) {
+    SidecarProcess sidecar(Policy(origin), path);
+    const absl::StatusOr<Finished> checked = sidecar.Validate();
+    ASSERT_TRUE(checked.ok()) << checked.status();
+    EXPECT_EQ(checked->status, ExitStatus::Code(1)) << checked->output;
+    EXPECT_TRUE(absl::StrContains(checked->output, absl::StrCat("store.path ", path, ": ")))
+        << checked->output;
+  }
+}
+
+TEST(Store, ThatIsInUseOrNotThereYetIsFineForAValidation) {
+  Origin origin([](const Request&) { return Response{.body = "done"}; });
+  SidecarProcess sidecar(Policy(origin));
+  EXPECT_EQ(sidecar.Validate()->out, "ok\n");
+  EXPECT_FALSE(std::filesystem::exists(sidecar.store()));
+  ASSERT_TRUE(sidecar.Start().ok());
+  const Response accepted = sidecar.Call("POST", "http://orders/async");
+  EXPECT_EQ(sidecar.Validate()->out, "ok\n");
+  EXPECT_EQ(sidecar.AwaitFinal(accepted).value("status", ""), "succeeded");
 }
 
 }  // namespace

@@ -320,5 +320,16 @@ TEST_F(MeshTest, StatusShowsEverySidecarAndItsVersion) {
   EXPECT_TRUE(absl::StrContains(status->out, "users-1")) << status->out;
 }
 
+TEST_F(MeshTest, StatusSaysSoIfItsAddressIsThatOfThePortForSidecars) {
+  absl::StatusOr<harness::Finished> status =
+      harness::RunToEnd({.arguments = {harness::Runfile("control/cli/pillionctl"), "status",
+                                       "--control", absl::StrCat("127.0.0.1:", xds_port_)}});
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->status, harness::ExitStatus::Code(1)) << status->output;
+  EXPECT_TRUE(absl::StrContains(status->output, "is not control: it does not speak HTTP/1.1"))
+      << status->output;
+  EXPECT_TRUE(absl::StrContains(status->output, "Name its `rest`")) << status->output;
+}
+
 }  // namespace
 }  // namespace pillion

@@ -210,6 +210,26 @@ TEST(Start, WaitsForAPolicyThatIsNotThereYet) {
   EXPECT_EQ(client.Get("http://orders/")->Header("pillion-flag").value_or(""), "UF");
 }
 
+TEST(Start, TellsCallersThatThePolicyWasRefusedAndTheFirstMistake) {
+  TempDir directory;
+  const std::string policy = directory / "policy.yaml";
+  ASSERT_TRUE(harness::WriteFileAtomically(policy, "clusters: [{ name: a }]\nbroker: []\n").ok());
+  auto process = harness::Process::Start(
+      {.arguments = {SidecarProgram(), "--config", WriteBootstrap(directory, policy, {})}});
+  ASSERT_TRUE(process.ok()) << process.status();
+  const auto port = (*process)->WaitForOutput("on 127.0.0.1:([0-9]+)");
+  ASSERT_TRUE((*process)->WaitForOutput("the policy has mistakes").ok());
+  HttpClient client(std::atoi(port->c_str()));
+  std::string body;
+  EXPECT_TRUE(harness::Eventually([&] {
+    body = client.Get("http://orders/")->body;
+    return absl::StrContains(body, "the policy was refused, and there is none from before: ");
+  })) << body;
+  EXPECT_TRUE(absl::StrContains(body, "policy.yaml:1:12: clusters[0].endpoints")) << body;
+  EXPECT_TRUE(absl::StrContains(body, "have all mistakes")) << body;
+  EXPECT_FALSE(absl::StrContains(body, "did you mean 'brokers'")) << body;
+}
+
 TEST(ValidateMode, ChecksBootstrapAndPolicyAndOpensNothing) {
   TempDir directory;
   const std::string policy = directory / "policy.yaml";
