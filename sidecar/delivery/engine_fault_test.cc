@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <set>
@@ -226,6 +227,25 @@ TEST(EngineFaults, AnOutcomeThatCannotBeStoredIsKeptUntilItCan) {
     }
     EXPECT_EQ(harness.AttemptsWaiting(), 0u);
   });
+}
+
+TEST(EngineFaults, WhatIsPendingIsDeliveredThoughTheFilesAreGone) {
+  EngineOptions options;
+  options.max_running = 1;
+  EngineHarness harness(options);
+  const auto first = harness.Accept(AsyncCall());
+  const auto second = harness.Accept(AsyncCall());
+  const ClaimedDelivery running = harness.NextAttempt();
+  std::filesystem::remove_all(harness.directory);
+  const absl::StatusOr<Accepted> refused = harness.Accept(AsyncCall());
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("was deleted, moved or replaced"));
+  harness.Settle();
+  EXPECT_EQ(harness.engine->stats().rejected_by_store, 1);
+  harness.Succeed(running);
+  harness.Succeed(harness.NextAttempt());
+  EXPECT_EQ(harness.StateOf(first->id), DeliveryState::kSucceeded);
+  EXPECT_EQ(harness.StateOf(second->id), DeliveryState::kSucceeded);
 }
 
 TEST(EngineFaults, WhatBecomesOfHeldMessagesWaitsUntilItCanBeStored) {

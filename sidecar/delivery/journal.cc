@@ -239,7 +239,13 @@ absl::Status Journal::MakeRoom(size_t end) {
   const std::string zeros(end <= file_bytes_ ? 0 : kGrowth, '\0');
   while (end > file_bytes_) {
     const size_t more = std::min(kGrowth, 2 * max_bytes_ - file_bytes_);
-    PILLION_RETURN_IF_ERROR(Write(std::string_view(zeros).substr(0, more), file_bytes_));
+    if (absl::Status written = Write(std::string_view(zeros).substr(0, more), file_bytes_);
+        !written.ok()) {
+      // On a full disk others need what this has taken of it.
+      [[maybe_unused]] const int given_back =
+          ftruncate(descriptor_, static_cast<off_t>(file_bytes_));
+      return written;
+    }
     file_bytes_ += more;
   }
   return absl::OkStatus();
@@ -292,7 +298,7 @@ absl::Status Journal::Sync() {
 
 void Journal::Start(uint64_t generation) {
   before_ = Section();
-  present_ = {generation, present_.half};
+  present_ = {generation, 0};
   synced_ = true;
 }
 

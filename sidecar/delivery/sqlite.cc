@@ -16,6 +16,7 @@ namespace pillion::delivery {
 namespace {
 
 constexpr size_t kRowsTogether = 16;
+constexpr size_t kSmallRowBytes = 4096;
 
 bool MeansDiskFull(int code, int system_error) {
   if ((code & 0xff) == SQLITE_FULL) return true;
@@ -158,6 +159,10 @@ class DeferredExecutions {
   };
 
   absl::Status AddRow(const Statement& statement, const LoggedStatement& logged) {
+    size_t bytes = 0;
+    for (const LoggedValue& value : logged.values) bytes += value.bytes.size();
+    // Nothing is gained then, and whoever waits for the processor would wait for all of them.
+    if (bytes > kSmallRowBytes) return Run(statement.statement_, logged.values);
     auto rows = std::find_if(waiting_.begin(), waiting_.end(), [&statement](const Rows& waiting) {
       return waiting.statement == &statement;
     });

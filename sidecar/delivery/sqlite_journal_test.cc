@@ -262,28 +262,43 @@ TEST(SqliteJournal, WhoIsToldSomethingNowMayRelyOnWhatNobodyWaitedFor) {
   EXPECT_EQ(store->NextUpkeep(), kNow + absl::Seconds(1));
 }
 
-TEST(SqliteJournal, AcceptsNothingWhileItsFilesAreGone) {
-  const std::string directory = NewDirectory();
-  const auto store = Open(directory);
-  ASSERT_TRUE(Accept(*store, "before").ok());
-  ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
-  for (const char* name : {"/deliveries.journal", "/deliveries.db"}) {
+TEST(SqliteJournal, SaysIfItsFilesAreGone) {
+  for (const char* name : {"/deliveries.journal", "/deliveries.db", "/deliveries.db-wal"}) {
+    const std::string directory = NewDirectory();
+    const auto store = Open(directory);
+    EXPECT_TRUE(store->CheckFiles().ok());
     const std::string path = directory + name;
     std::filesystem::rename(path, path + ".moved");
-    const absl::Status refused = Accept(*store, "refused");
-    EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
-    EXPECT_THAT(std::string(refused.message()),
+    const absl::Status gone = store->CheckFiles();
+    EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(gone.message()),
                 AllOf(HasSubstr(path), HasSubstr("was deleted, moved or replaced"),
-                      HasSubstr("put it back, or restart the sidecar")));
+                      HasSubstr("put the file back, or restart the sidecar")));
     std::ofstream(path) << "another";
-    EXPECT_FALSE(Accept(*store, "refused").ok());
+    // What is pending is delivered all the same.
+    EXPECT_TRUE(Accept(*store, "outcome").ok());
+    EXPECT_FALSE(store->CheckFiles().ok());
     std::filesystem::rename(path + ".moved", path);
+    EXPECT_TRUE(store->CheckFiles().ok());
+    // The journal has something that is not settled.
+    std::filesystem::remove_all(directory);
+    EXPECT_FALSE(store->CheckFiles().ok());
   }
-  EXPECT_TRUE(Accept(*store, "after").ok());
-  EXPECT_FALSE(Has(*store, "refused"));
-  // What came just before is not settled.
-  std::filesystem::remove_all(directory);
-  EXPECT_FALSE(Accept(*store, "refused").ok());
+}
+
+// Its tables may still be in the log alone.
+TEST(SqliteJournal, RefusesADatabaseWithoutItsLog) {
+  const std::string directory = NewDirectory();
+  InKilledProcess([&] {
+    SqliteStore* const store = Open(directory).release();
+    ASSERT_TRUE(Accept(*store, "before").ok());
+    std::filesystem::remove(directory + "/deliveries.db-wal");
+    ASSERT_TRUE(Accept(*store, "after").ok());
+  });
+  const auto store = SqliteStore::Open(directory);
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition) << store.status();
+  EXPECT_THAT(std::string(store.status().message()),
+              AllOf(HasSubstr("deliveries.journal"), HasSubstr("deliveries.db-wal back")));
 }
 
 TEST(SqliteJournal, GoesOnWithoutAJournalThatCannotBeWritten) {

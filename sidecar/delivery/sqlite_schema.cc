@@ -177,13 +177,15 @@ absl::Status ReplayJournal(Database& database, Replay replay) {
   return database.Execute(absl::StrCat("UPDATE journal SET generation = ", last + 1));
 }
 
-// Creates the tables if there are none.
-absl::Status CheckSchema(Database& database, Replay replay) {
+absl::Status CheckSchema(Database& database, MayCreate may_create, Replay replay) {
   PILLION_ASSIGN_OR_RETURN(const int64_t tables,
                            database.QueryInt("SELECT count(*) FROM sqlite_schema"));
   PILLION_ASSIGN_OR_RETURN(const int64_t application, database.QueryInt("PRAGMA application_id"));
   PILLION_ASSIGN_OR_RETURN(const int64_t version, database.QueryInt("PRAGMA user_version"));
-  if (tables == 0 && application == 0 && version == 0) return CreateTables(database);
+  if (tables == 0 && application == 0 && version == 0) {
+    PILLION_RETURN_IF_ERROR(may_create());
+    return CreateTables(database);
+  }
   if (application != kApplicationId) {
     return absl::FailedPreconditionError(absl::StrCat(
         "store ", database.path(),
@@ -208,7 +210,8 @@ absl::StatusOr<uint64_t> JournalGeneration(Database& database) {
   return static_cast<uint64_t>(last) + 1;
 }
 
-absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay) {
+absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, MayCreate may_create,
+                                              Replay replay) {
   PILLION_RETURN_IF_ERROR(CreatePrivately(path));
   PILLION_ASSIGN_OR_RETURN(Database database, Database::Open(std::move(path)));
   PILLION_RETURN_IF_ERROR(ConfigureConnection(database));
@@ -220,7 +223,7 @@ absl::StatusOr<Database> OpenDeliveryDatabase(std::string path, Replay replay) {
     PILLION_RETURN_IF_ERROR(UseWriteAheadLog(database));
   }
   PILLION_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
-  const absl::Status schema = CheckSchema(database, replay);
+  const absl::Status schema = CheckSchema(database, may_create, replay);
   if (!schema.ok()) {
     if (database.in_transaction()) database.Execute("ROLLBACK").IgnoreError();
     return schema;

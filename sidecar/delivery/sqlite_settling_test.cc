@@ -175,6 +175,17 @@ TEST(SqliteSettling, ATornNextGenerationIsNotBegunAgain) {
   EXPECT_TRUE(Has(*store, "acknowledged"));
 }
 
+// A duplicate cannot be; it stands for whatever SQLite may say against one of the rows.
+TEST(SqliteSettling, ARowThatCannotBeInsertedIsToldWhoReads) {
+  for (const int count : {3, 16}) {
+    SCOPED_TRACE(count);
+    const auto store = Open(NewDirectory());
+    for (int i = 0; i < count; ++i)
+      ASSERT_TRUE(Accept(*store, i == 1 ? "0" : std::to_string(i)).ok());
+    EXPECT_EQ(store->Counts().status().code(), absl::StatusCode::kInternal);
+  }
+}
+
 // Rows are inserted together if there are enough, and what changes them comes after them.
 TEST(SqliteSettling, ManyOrFewRowsAreThereAndAsTheyWereChanged) {
   for (const int count : {1, 15, 16, 17, 40}) {
@@ -188,6 +199,7 @@ TEST(SqliteSettling, ManyOrFewRowsAreThereAndAsTheyWereChanged) {
     for (int i = 0; i < count; ++i) EXPECT_TRUE(Has(*store, std::to_string(i))) << i;
     EXPECT_TRUE(Has(*store, "last"));
     const auto changed = store->Find(std::to_string(count - 1));
+    ASSERT_TRUE(changed.ok() && changed->has_value());
     EXPECT_EQ((*changed)->deliveries[0].view.percent_complete, 50);
   }
 }

@@ -62,16 +62,27 @@ absl::Status CreateDirectory(const std::string& name) {
                    : absl::Status(made.code(), absl::StrCat("store ", name, ": ", made.message()));
 }
 
-// 0: there is no such file. Without its times, as in Journal::deleted().
-uint64_t InodeOf(const std::string& path) {
+// Fills in what is there now, without its times, as in Journal::deleted(). False if nothing is, or
+// nobody can tell what.
+bool Identify(NamedFile& file) {
   struct statx status = {};
-  return statx(AT_FDCWD, path.c_str(), 0, STATX_INO, &status) == 0 ? status.stx_ino : 0;
+  if (statx(AT_FDCWD, file.path.c_str(), 0, STATX_INO, &status) != 0) return false;
+  file.device = uint64_t{status.stx_dev_major} << 32 | status.stx_dev_minor;
+  file.inode = status.stx_ino;
+  return true;
+}
+
+bool IsGone(const NamedFile& file) {
+  NamedFile now = {file.path};
+  if (!Identify(now)) return errno == ENOENT || errno == ENOTDIR;
+  return now.device != file.device || now.inode != file.inode;
 }
 
 absl::Status NoDatabase(const std::string& journal) {
   return absl::FailedPreconditionError(absl::StrCat(
       "store ", journal,
-      ": has what was accepted last, and the database is missing or empty; put deliveries.db and "
+      ": has what was accepted last, and the database, or its log, is missing or empty; put "
+      "deliveries.db and "
       "deliveries.db-wal back, or move this file away, too, to start with an empty store"));
 }
 
@@ -111,19 +122,19 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   const bool is_missing = !std::filesystem::exists(journal_path, error);
   PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
   const std::string database_path = absl::StrCat(directory, "/deliveries.db");
-  // What has a journal had tables, too: SQLite would take an empty file for a new database.
-  const auto database_bytes = std::filesystem::file_size(database_path, error);
-  if (error || database_bytes == 0) {
+  // What has a journal had tables, too: SQLite takes a database without its log for a new one.
+  const auto may_create = [&]() -> absl::Status {
     PILLION_ASSIGN_OR_RETURN(const bool has_records, journal.HasRecords());
-    if (has_records) return NoDatabase(journal_path);
-  }
+    return has_records ? NoDatabase(journal_path) : absl::OkStatus();
+  };
   const auto replay = [&](Database& database, uint64_t generation) -> absl::StatusOr<uint64_t> {
     if (is_missing) return NoJournal(journal_path);
-    PILLION_RETURN_IF_ERROR(journal.Read(
-        generation, [&](std::string_view record) { return Repeat(database, record); }));
+    Repetition repetition(database);
+    PILLION_RETURN_IF_ERROR(
+        journal.Read(generation, [&](std::string_view record) { return repetition.Do(record); }));
     return journal.generation();
   };
-  absl::StatusOr<Database> opened = OpenDeliveryDatabase(database_path, replay);
+  absl::StatusOr<Database> opened = OpenDeliveryDatabase(database_path, may_create, replay);
   if (!opened.ok()) {
     // Or the next start would not know that it was missing.
     if (is_missing) unlink(journal_path.c_str());
@@ -139,11 +150,11 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, max_row_bytes);
   journal.Start(generation);
   // What is too large for a row is not deferred: whoever wants it stored is told.
-  const size_t max_log_bytes = std::min(kJournalBytes, static_cast<size_t>(max_row_bytes) / 2);
+  const size_t max_log_bytes = std::min(kSettleBytes, static_cast<size_t>(max_row_bytes) / 2);
   auto store = std::unique_ptr<SqliteStore>(
       new SqliteStore(std::move(lock), std::move(journal), std::move(database), max_log_bytes));
-  for (const std::string& path : {journal_path, database_path}) {
-    store->files_.push_back({path, InodeOf(path)});
+  for (const std::string& path : {journal_path, database_path, database_path + "-wal"}) {
+    if (NamedFile file = {path}; Identify(file)) store->files_.push_back(std::move(file));
   }
   PILLION_RETURN_IF_ERROR(store->settling_.Open());
   PILLION_RETURN_IF_ERROR(store->statements_->Prepare(store->database_));
@@ -154,17 +165,18 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   return store;
 }
 
-// Who deletes a file that is in use, takes with it what is written to it later, once the process
-// ends.
-absl::Status SqliteStore::CheckFiles() const {
-  for (const NamedFile& file : files_) {
-    if (InodeOf(file.path) == file.inode) continue;
-    return absl::UnavailableError(absl::StrCat(
-        "store ", file.path,
-        ": was deleted, moved or replaced while it was in use, and nothing can be accepted; put it "
-        "back, or restart the sidecar to go on with the files that are there now"));
+// To look at the names with each transaction would cost a twentieth of them.
+absl::Status SqliteStore::CheckFiles() {
+  if (files_checked_.ok() && journal_.present_bytes() > 0 && !journal_.deleted()) {
+    return files_checked_;
   }
-  return absl::OkStatus();
+  const auto gone = std::find_if(files_.begin(), files_.end(), IsGone);
+  if (gone == files_.end()) return files_checked_ = absl::OkStatus();
+  return files_checked_ = absl::UnavailableError(absl::StrCat(
+             "store ", gone->path,
+             ": was deleted, moved or replaced while it was in use; what is accepted now would be "
+             "lost, so nothing is, and what is pending is still delivered: put the file back, or "
+             "restart the sidecar once nothing is pending"));
 }
 
 // --- Accepting ---

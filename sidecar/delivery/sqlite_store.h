@@ -4,10 +4,11 @@
 // A commit of SQLite writes every page that has changed, of each table and index; for a few small
 // messages that is many times their size. So a Commit() here writes the statements themselves to
 // the journal (`deliveries.journal`) and syncs that. SQLite executes them later (they are
-// *deferred*): before anything is read, or when the journal is *settled*, once a quarter of it is
-// full, or a second later. In SQLite everything since then is one long transaction. To settle is to
-// commit that (synchronous=FULL); a thread of its own does it, and meanwhile the journal's next
-// generation takes what is accepted. SQLite belongs to that thread then: who wants to read waits.
+// *deferred*): before anything is read, or when the journal is *settled*, once a
+// generation has a megabyte, or a second later. In SQLite everything since then is one long
+// transaction. To settle is to commit that (synchronous=FULL); a thread of its own does it, and
+// meanwhile the journal's next generation takes what is accepted. SQLite belongs to that thread
+// then: who wants to read waits.
 //
 // After a crash the journal is done again on what was settled; the same happens if SQLite gives the
 // long transaction up because of an error. What has no room in the journal, or meets an error of
@@ -39,6 +40,13 @@ namespace pillion::delivery {
 
 struct SqliteStatements;
 
+// A file that is in use, to be known again by its name.
+struct NamedFile {
+  std::string path;
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+
 class SqliteStore : public Store {
  public:
   // What SQLite can keep in one row.
@@ -46,7 +54,7 @@ class SqliteStore : public Store {
 
   // What one generation of the journal can have.
   static constexpr size_t kJournalBytes = 4 << 20;
-  // Is settled at once. What comes meanwhile has the rest of the room.
+  // With so much it is settled at once. What comes meanwhile has the rest of the room.
   static constexpr size_t kSettleBytes = kJournalBytes / 4;
 
   // Opens the store in `directory`, which is created if it does not exist. Errors name the file,
@@ -74,6 +82,7 @@ class SqliteStore : public Store {
                                                   const Lease* lease, bool held) override;
   absl::StatusOr<Backlog> BacklogOf(const Target& target) override;
   std::vector<TargetBacklog> TakeChangedBacklogs() override;
+  absl::Status CheckFiles() override;
   absl::StatusOr<int64_t> UsedBytes() override;
 
   absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
@@ -130,7 +139,6 @@ class SqliteStore : public Store {
   SqliteStore(FileLock lock, Journal journal, Database database, size_t max_log_bytes);
 
   // sqlite_store_commit.cc
-  absl::Status CheckFiles() const;
   absl::Status CatchUp();
   absl::Status EnterTransaction();
   void GiveUpTransaction();
@@ -163,14 +171,9 @@ class SqliteStore : public Store {
   absl::StatusOr<std::optional<StoredMessage>> FindMessage(std::string_view id);
   absl::StatusOr<std::optional<StoredMessage>> FindDelivery(std::string_view id);
 
-  // A file that is in use, to be known again by its name.
-  struct NamedFile {
-    std::string path;
-    uint64_t inode = 0;
-  };
-
   FileLock lock_;
   std::vector<NamedFile> files_;
+  absl::Status files_checked_;
   Journal journal_;
   StatementLog log_;   // of this transaction, and what is deferred
   Database database_;  // not while settling_

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kSyncAfter = absl::Milliseconds(5);
 constexpr absl::Duration kSettleAfter = absl::Seconds(1);
 // With so much in the journal, what is being settled is in danger to end too late.
-constexpr size_t kHurryBytes = SqliteStore::kJournalBytes / 2;
+constexpr size_t kHurryBytes = SqliteStore::kSettleBytes * 3 / 2;
 // So long nobody may know that settling has failed.
 constexpr absl::Duration kLookAfter = absl::Milliseconds(100);
 
@@ -47,8 +47,9 @@ absl::Status SqliteStore::EnterTransaction() {
   }
   PILLION_RETURN_IF_ERROR(Query::AsItIs(database_, statements_->begin).Run());
   if (!must_repeat_) return absl::OkStatus();
+  Repetition repetition(database_);
   absl::Status repeated =
-      journal_.ReadAgain([this](std::string_view record) { return Repeat(database_, record); });
+      journal_.ReadAgain([&](std::string_view record) { return repetition.Do(record); });
   if (!repeated.ok()) GiveUpTransaction();
   must_repeat_ = !repeated.ok();
   return repeated;
@@ -83,8 +84,6 @@ absl::Status SqliteStore::Begin() {
 
 absl::Status SqliteStore::Commit(Durability durability, absl::Time now) {
   if (!settling_.started() && database_.failed()) return AfterAnError();
-  // To look at the names with each commit would cost a twentieth of them.
-  if (journal_.present_bytes() == 0 || journal_.deleted()) PILLION_RETURN_IF_ERROR(CheckFiles());
   PILLION_RETURN_IF_ERROR(WriteBacklogs());
   database_.StopLog();
   PILLION_RETURN_IF_ERROR(log_.empty() ? SyncIf(durability) : WriteToJournal(durability, now));
@@ -165,6 +164,7 @@ absl::Status SqliteStore::FinishSettling() {
   absl::Status settled = settling_.Finish();
   if (settled.ok()) {
     journal_.SettledBefore();
+    settling_log_.Clear();
     return settled;
   }
   journal_in_doubt_ = true;

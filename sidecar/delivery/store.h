@@ -16,8 +16,8 @@
 //    back from an owner whose lease is over.
 //
 // Errors, of every function, with a message that names the store, the cause and what to do:
-//   ResourceExhausted: the disk is full.  Unavailable: input/output error, locked by another
-//   process, or its files were moved away.  DataLoss: the store is damaged.
+//   ResourceExhausted: the disk is full.  Unavailable: input/output error, or locked by another
+//   process. DataLoss: the store is damaged.
 // OutOfRange: what is to be stored is too large for this store; that one call has done nothing, and
 // the transaction goes on.
 // After any other error inside a transaction nothing of it is kept, and the caller must call
@@ -192,6 +192,9 @@ class Store {
   // Of the targets whose backlog was changed by commits since the last call; at first, of all that
   // have one. Not in a transaction.
   virtual std::vector<TargetBacklog> TakeChangedBacklogs() = 0;
+  // Unavailable, with what to do, if what is inserted would be gone with this process although the
+  // store works: its files were deleted, moved away or replaced.
+  virtual absl::Status CheckFiles() = 0;
   // How many bytes of disk hold something, finished or not. What was deleted does not count: its
   // room is used again.
   virtual absl::StatusOr<int64_t> UsedBytes() = 0;

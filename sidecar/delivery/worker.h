@@ -87,7 +87,8 @@ class Worker {
     std::vector<absl::AnyInvocable<void(const absl::Status&)>> replies;
     EngineStats counts;                  // to be added
     size_t expired = 0;                  // when it was their turn
-    std::optional<int64_t> store_bytes;  // once something was accepted
+    std::optional<int64_t> store_bytes;  // once something is to be accepted
+    absl::Status store_files;            // then, too
   };
   // Jobs are done in steps; command.after is how far they have come.
   struct ListJob {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/telemetry/log.h"
 #include "sidecar/delivery/backoff.h"
 #include "sidecar/delivery/room.h"
 #include "sidecar/delivery/status_macros.h"
@@ -14,6 +15,9 @@
 namespace pillion::delivery {
 namespace {
 
+constexpr log::Logger kLog("delivery");
+
+constexpr absl::Duration kFilesLogInterval = absl::Minutes(1);
 // What a dead letter keeps of the last answer's body.
 constexpr size_t kKeptOfAnswer = 2048;
 // Limits of one transaction's share of starting, expiring and forgetting, so that accepts never
@@ -137,7 +141,16 @@ absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::St
     all.bytes += bytes;
   }
   if (!effects_.store_bytes.has_value()) {
+    effects_.store_files = store_->CheckFiles();
     PILLION_ASSIGN_OR_RETURN(effects_.store_bytes, store_->UsedBytes());
+  }
+  if (!effects_.store_files.ok()) {
+    static log::Limited files_gone(kLog, kFilesLogInterval);
+    files_gone.Error(effects_.store_files.message());
+    ++effects_.counts.rejected_by_store;
+    // Of its own text, as it goes to another thread.
+    refusal = absl::UnavailableError(effects_.store_files.message());
+    return absl::OkStatus();
   }
   const auto pending = stats_.pending + effects_.counts.pending +
                        static_cast<int64_t>(running_.size()) + all.deliveries;
