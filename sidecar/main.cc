@@ -98,7 +98,11 @@ bool PrintDiagnostics(const std::vector<config::Diagnostic>& errors,
 // Checks the store's directory, and the policy files that a stand-alone sidecar would read.
 int Validate(const config::v1::SidecarBootstrap& bootstrap) {
   const absl::Status store = delivery::CheckStoreDirectory(bootstrap.store().path());
-  if (!store.ok()) std::fprintf(stderr, "%s\n", std::string(store.message()).c_str());
+  const bool is_usable = store.ok() || absl::IsPermissionDenied(store);
+  if (!store.ok()) {
+    std::fprintf(stderr, "%s%s\n", is_usable ? "warning: " : "",
+                 std::string(store.message()).c_str());
+  }
   if (!bootstrap.policy().has_control()) {
     const std::vector<std::string> paths(bootstrap.policy().files().begin(),
                                          bootstrap.policy().files().end());
@@ -113,7 +117,7 @@ int Validate(const config::v1::SidecarBootstrap& bootstrap) {
       std::fprintf(stderr, "warning: %s\n", warning.c_str());
     }
   }
-  if (!store.ok()) return 1;
+  if (!is_usable) return 1;
   std::printf("ok\n");
   return 0;
 }
@@ -122,7 +126,7 @@ constexpr DaemonHelp kHelp = {
     "pillion-sidecar",
     "stands next to a service and turns its plain HTTP calls into forwards, asynchronous calls,\n"
     "messages or events, as the policy says.",
-    "sidecar.yaml", "the store's directory and the policy files that it names",
+    "sidecar.yaml", "what it names, the store's directory and policy files",
     "SIGTERM and SIGINT drain and stop; a second one stops at once. SIGHUP reopens the access "
     "log."};
 

@@ -8,10 +8,11 @@
 
 namespace pillion::delivery {
 
-// Fails if a store at `path` could not be opened by this user for what the file system says now:
-// something that is no directory is in its place or above it, or it, or a file of a store in it,
-// cannot be written. Creates, opens and locks nothing; a store that is in use is fine.
-// FailedPrecondition, with a message that names the path, the cause and the fix.
+// Creates, opens and locks nothing; a store that is in use is fine, and so is one that is not there
+// yet: whoever installs the sidecar may make it. Errors name the path, the cause and the fix.
+// FailedPrecondition: something else is in its place, in that of a directory above it or of one of
+// its files. PermissionDenied: this user, who may be another one than the sidecar's, cannot write
+// the directory or a file of the store.
 absl::Status CheckStoreDirectory(const std::string& path);
 
 }  // namespace pillion::delivery
