@@ -95,10 +95,10 @@ TEST(SqliteJournal, MissesItsDatabase) {
       ASSERT_TRUE(Accept(*Open(directory), "old").ok());
     }
     std::filesystem::resize_file(directory + "/deliveries.db", 0);
-    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing or empty");
+    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing, empty");
     std::filesystem::remove(directory + "/deliveries.db");
     std::filesystem::remove(directory + "/deliveries.db-wal");
-    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing or empty");
+    ExpectRefused(directory, absl::StatusCode::kFailedPrecondition, "missing, empty");
     std::filesystem::remove(directory + "/deliveries.journal");
     EXPECT_FALSE(Has(*Open(directory), "old"));
   }
@@ -264,12 +264,16 @@ TEST(SqliteJournal, WhoIsToldSomethingNowMayRelyOnWhatNobodyWaitedFor) {
 
 TEST(SqliteJournal, SaysIfItsFilesAreGone) {
   for (const char* name : {"/deliveries.journal", "/deliveries.db", "/deliveries.db-wal"}) {
+    SCOPED_TRACE(name);
     const std::string directory = NewDirectory();
     const auto store = Open(directory);
-    EXPECT_TRUE(store->CheckFiles().ok());
+    ASSERT_TRUE(Accept(*store, "before").ok());
+    absl::Time now = kNow;
+    EXPECT_TRUE(store->CheckFiles(now).ok());
     const std::string path = directory + name;
     std::filesystem::rename(path, path + ".moved");
-    const absl::Status gone = store->CheckFiles();
+    now += absl::Seconds(1);
+    const absl::Status gone = store->CheckFiles(now);
     EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(gone.message()),
                 AllOf(HasSubstr(path), HasSubstr("was deleted, moved or replaced"),
@@ -277,12 +281,40 @@ TEST(SqliteJournal, SaysIfItsFilesAreGone) {
     std::ofstream(path) << "another";
     // What is pending is delivered all the same.
     EXPECT_TRUE(Accept(*store, "outcome").ok());
-    EXPECT_FALSE(store->CheckFiles().ok());
+    EXPECT_FALSE(store->CheckFiles(now).ok());
     std::filesystem::rename(path + ".moved", path);
-    EXPECT_TRUE(store->CheckFiles().ok());
-    // The journal has something that is not settled.
+    EXPECT_TRUE(store->CheckFiles(now).ok());
     std::filesystem::remove_all(directory);
-    EXPECT_FALSE(store->CheckFiles().ok());
+    EXPECT_FALSE(store->CheckFiles(now).ok());
+  }
+}
+
+// What SQLite opens, it changes: it would delete the log, and put a new database there.
+TEST(SqliteJournal, ADatabaseThatIsMissingOrDamagedLeavesTheOtherFilesAsTheyAre) {
+  for (const bool with_journal : {true, false}) {
+    for (const char* database : {"", "no database"}) {
+      SCOPED_TRACE(testing::Message() << with_journal << " '" << database << "'");
+      const std::string directory = NewDirectory();
+      const std::string path = directory + "/deliveries.db";
+      const std::string journal = directory + "/deliveries.journal";
+      InKilledProcess([&] {
+        SqliteStore* const store = Open(directory).release();
+        ASSERT_TRUE(Accept(*store, "settled").ok());
+        ASSERT_TRUE(store->Upkeep(kNow + absl::Seconds(1)).ok());
+        ASSERT_TRUE(Has(*store, "settled"));
+        ASSERT_TRUE(Accept(*store, "in the journal").ok());
+      });
+      std::filesystem::rename(path, path + ".moved");
+      if (*database != '\0') std::ofstream(path) << database;
+      if (!with_journal) std::filesystem::rename(journal, journal + ".moved");
+      EXPECT_FALSE(SqliteStore::Open(directory).ok());
+      EXPECT_FALSE(SqliteStore::Open(directory).ok());
+      std::filesystem::rename(path + ".moved", path);
+      if (!with_journal) std::filesystem::rename(journal + ".moved", journal);
+      const auto store = Open(directory);
+      EXPECT_TRUE(Has(*store, "settled"));
+      EXPECT_TRUE(Has(*store, "in the journal"));
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -22,6 +23,9 @@
 
 namespace pillion::delivery {
 namespace {
+
+// So long a file that is gone may go unnoticed, but the journal.
+constexpr absl::Duration kCheckFilesAfter = absl::Milliseconds(100);
 
 // Without this a power cut could take new files and directories away, and all that was confirmed
 // inside them.
@@ -78,12 +82,34 @@ bool IsGone(const NamedFile& file) {
   return now.device != file.device || now.inode != file.inode;
 }
 
-absl::Status NoDatabase(const std::string& journal) {
+absl::Status NoDatabase(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat(
-      "store ", journal,
-      ": has what was accepted last, and the database, or its log, is missing or empty; put "
-      "deliveries.db and "
-      "deliveries.db-wal back, or move this file away, too, to start with an empty store"));
+      "store ", path,
+      ": is of a database that is missing, empty, or without its log; put deliveries.db and "
+      "deliveries.db-wal back, or move all files deliveries.* away to start with an empty store"));
+}
+
+// Before SQLite opens it, which would write a new database in the place of one that is missing or
+// damaged, and delete the log of the one that was there.
+absl::Status CheckDatabase(const std::string& path, const Journal& journal,
+                           const std::string& journal_path) {
+  const std::string log = absl::StrCat(path, "-wal");
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  if (error || bytes == 0) {
+    PILLION_ASSIGN_OR_RETURN(const bool has_records, journal.HasRecords());
+    if (has_records) return NoDatabase(journal_path);
+    const auto log_bytes = std::filesystem::file_size(log, error);
+    return !error && log_bytes > 0 ? NoDatabase(log) : absl::OkStatus();
+  }
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  char magic[16] = {};
+  std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
+  if (std::string_view(magic, sizeof magic) == kMagic) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("store ", path,
+                   ": not an intact SQLite database (it does not begin as one does); restore all "
+                   "files of the store from a copy, or move them away to start with an empty one"));
 }
 
 absl::Status NoJournal(const std::string& path) {
@@ -122,7 +148,8 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   const bool is_missing = !std::filesystem::exists(journal_path, error);
   PILLION_ASSIGN_OR_RETURN(Journal journal, Journal::Open(journal_path, kJournalBytes));
   const std::string database_path = absl::StrCat(directory, "/deliveries.db");
-  // What has a journal had tables, too: SQLite takes a database without its log for a new one.
+  PILLION_RETURN_IF_ERROR(CheckDatabase(database_path, journal, journal_path));
+  // What has a journal had tables, too, perhaps in a log that is missing.
   const auto may_create = [&]() -> absl::Status {
     PILLION_ASSIGN_OR_RETURN(const bool has_records, journal.HasRecords());
     return has_records ? NoDatabase(journal_path) : absl::OkStatus();
@@ -166,10 +193,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
 }
 
 // To look at the names with each transaction would cost a twentieth of them.
-absl::Status SqliteStore::CheckFiles() {
-  if (files_checked_.ok() && journal_.present_bytes() > 0 && !journal_.deleted()) {
-    return files_checked_;
-  }
+absl::Status SqliteStore::CheckFiles(absl::Time now) {
+  if (files_checked_.ok() && now < check_files_at_ && !journal_.deleted()) return files_checked_;
+  check_files_at_ = now + kCheckFilesAfter;
   const auto gone = std::find_if(files_.begin(), files_.end(), IsGone);
   if (gone == files_.end()) return files_checked_ = absl::OkStatus();
   return files_checked_ = absl::UnavailableError(absl::StrCat(

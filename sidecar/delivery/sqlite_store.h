@@ -82,7 +82,7 @@ class SqliteStore : public Store {
                                                   const Lease* lease, bool held) override;
   absl::StatusOr<Backlog> BacklogOf(const Target& target) override;
   std::vector<TargetBacklog> TakeChangedBacklogs() override;
-  absl::Status CheckFiles() override;
+  absl::Status CheckFiles(absl::Time now) override;
   absl::StatusOr<int64_t> UsedBytes() override;
 
   absl::StatusOr<std::optional<std::vector<TargetDue>>> Release(std::string_view message_id,
@@ -174,6 +174,7 @@ class SqliteStore : public Store {
   FileLock lock_;
   std::vector<NamedFile> files_;
   absl::Status files_checked_;
+  absl::Time check_files_at_ = absl::InfinitePast();
   Journal journal_;
   StatementLog log_;   // of this transaction, and what is deferred
   Database database_;  // not while settling_

@@ -194,7 +194,7 @@ class Store {
   virtual std::vector<TargetBacklog> TakeChangedBacklogs() = 0;
   // Unavailable, with what to do, if what is inserted would be gone with this process although the
   // store works: its files were deleted, moved away or replaced.
-  virtual absl::Status CheckFiles() = 0;
+  virtual absl::Status CheckFiles(absl::Time now) = 0;
   // How many bytes of disk hold something, finished or not. What was deleted does not count: its
   // room is used again.
   virtual absl::StatusOr<int64_t> UsedBytes() = 0;

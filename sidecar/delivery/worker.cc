@@ -20,6 +20,7 @@ constexpr size_t kOutcomesInOneCommit = 32;
 constexpr size_t kMaxRetryFailures = 8;
 // A store that fails and works in turns must not fill the log.
 constexpr absl::Duration kFailureLogInterval = absl::Minutes(1);
+constexpr absl::Duration kWorksAgainAfter = absl::Seconds(1);
 
 // Statuses share their text by reference count. Each callback gets its own, as it goes to another
 // thread.
@@ -94,6 +95,11 @@ void Worker::Run(std::vector<Command> commands, bool dispatching) {
 }
 
 void Worker::Upkeep() {
+  // A full disk may still have had room for something small.
+  if (failure_logged_ && stored_since_failure_ && now_ >= failed_at_ + kWorksAgainAfter) {
+    kLog.Info("the store works again");
+    failure_logged_ = false;
+  }
   if (store_->NextUpkeep() > now_) return;
   if (absl::Status status = store_->Upkeep(now_); !status.ok()) {
     ++stats_.store_errors;
@@ -222,10 +228,13 @@ void Worker::Degrade(const absl::Status& error) {
   retry_interval_ = std::clamp(retry_interval_ * 2, kFirstRetryInterval, kMaxRetryInterval);
   retry_at_ = now_ + retry_interval_;
   stats_.last_store_error = std::string(error.message());
+  failed_at_ = now_;
+  stored_since_failure_ = false;
   if (failure_logged_ || now_ < next_failure_log_) return;
-  kLog.Error("the store fails: ", error.message(),
-             "; what is to be stored is refused with 503 until it works again, and outcomes of "
-             "attempts wait in memory");
+  kLog.Error(
+      "the store fails: ", error.message(),
+      "; until it works again, what is to be stored is refused with 503, outcomes of attempts "
+      "wait in memory, and no attempt begins");
   failure_logged_ = true;
   next_failure_log_ = now_ + kFailureLogInterval;
 }
@@ -240,10 +249,7 @@ absl::Status Worker::Transact(Work work) {
   if (status.ok()) {
     ++stats_.commits;
     // A transaction in which nothing had to be written proves nothing.
-    if (failure_logged_ && (effects_.counts.accepted > 0 || !effects_.ended.empty())) {
-      kLog.Info("the store works again");
-      failure_logged_ = false;
-    }
+    stored_since_failure_ |= effects_.counts.accepted > 0 || !effects_.ended.empty();
     Publish();
     return status;
   }

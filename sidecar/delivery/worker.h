@@ -207,6 +207,8 @@ class Worker {
   absl::Time retry_at_ = absl::InfiniteFuture();  // degraded until then
   absl::Duration retry_interval_;
   bool failure_logged_ = false;  // and its end not yet
+  absl::Time failed_at_ = absl::InfinitePast();
+  bool stored_since_failure_ = false;
   absl::Time next_failure_log_ = absl::InfinitePast();
 };
 

@@ -141,7 +141,7 @@ absl::Status Worker::CheckRoom(absl::Span<const AcceptCommand> accepts, absl::St
     all.bytes += bytes;
   }
   if (!effects_.store_bytes.has_value()) {
-    effects_.store_files = store_->CheckFiles();
+    effects_.store_files = store_->CheckFiles(now_);
     PILLION_ASSIGN_OR_RETURN(effects_.store_bytes, store_->UsedBytes());
   }
   if (!effects_.store_files.ok()) {
